@@ -1,0 +1,69 @@
+package archtest_test
+
+// A rule says which packages of this module the non-test code of a package may
+// import. Everything outside of the module is free, but for confined.
+//
+// Paths are relative to the module. One that ends in "/..." stands for the
+// package and all below it; the longest path that fits a package is its rule.
+type rule struct {
+	pkg string
+	may []string
+}
+
+// rules hold every package of this module. They give the way of a request one
+// direction: credential, keyring, identity, limit, each unaware of those that
+// call it. No rule lets extension, processor or cmd be imported: only tests of
+// the whole do.
+var rules = []rule{
+	// Values and decisions.
+	{pkg: "internal/credential"},
+	{pkg: "internal/clientip"},
+	{pkg: "internal/throttle"},
+	{pkg: "internal/limit"},
+	{pkg: "internal/identity", may: []string{"internal/limit"}},
+
+	// Records. A backend sees the contract and nothing that uses it.
+	{pkg: "internal/store", may: []string{"internal/identity", "internal/limit"}},
+	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/identity"}},
+	{pkg: "internal/store/storetest", may: []string{"internal/store", "internal/identity", "internal/limit"}},
+
+	// What is done with them.
+	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
+	{pkg: "internal/provision", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
+	{pkg: "internal/gate", may: []string{
+		"internal/credential", "internal/clientip", "internal/identity",
+		"internal/keyring", "internal/throttle", "internal/limit",
+	}},
+
+	// The admin API.
+	{pkg: "internal/admin", may: []string{
+		"internal/admin/...", "internal/credential", "internal/identity",
+		"internal/keyring", "internal/limit", "internal/store",
+	}},
+	{pkg: "internal/admin/api", may: []string{"internal/identity", "internal/limit", "internal/store"}},
+	{pkg: "internal/admin/client"},
+
+	// The components. Only the extension knows which backends there are.
+	{pkg: "extension/apikeyauthextension", may: []string{"internal/...", "extension/apikeyauthextension/internal/..."}},
+	{pkg: "extension/apikeyauthextension/internal/...", may: []string{"extension/apikeyauthextension/internal/..."}},
+	{pkg: "processor/apikeyprocessor", may: []string{
+		"internal/identity", "internal/limit", "processor/apikeyprocessor/internal/...",
+	}},
+	{pkg: "processor/apikeyprocessor/internal/...", may: []string{"processor/apikeyprocessor/internal/..."}},
+
+	// The command line, a client of the admin API like any other.
+	{pkg: "cmd/gatectl/...", may: []string{
+		"internal/admin/api", "internal/admin/client", "internal/credential", "cmd/gatectl/...",
+	}},
+
+	// Tests of the whole, without code of their own.
+	{pkg: "internal/e2e"},
+	{pkg: "internal/archtest"},
+}
+
+// confined are dependencies that only some packages may import, so that they
+// can be replaced there.
+var confined = []rule{
+	{pkg: "github.com/dgraph-io/badger/...", may: []string{"internal/store/badgerstore"}},
+	{pkg: "github.com/dgraph-io/ristretto/...", may: []string{"internal/keyring"}},
+}
