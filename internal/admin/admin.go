@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/store"
+)
+
+// Options configure New.
+type Options struct {
+	// Store keeps the keys. A write MUST have taken effect for every later
+	// request, caches included, when it returns. Required.
+	Store store.Store
+	// Authenticate judges the key of a request. Its errors are
+	// *identity.Refusal; any other is answered as a defect. Required.
+	Authenticate func(*http.Request) (*identity.Admission, error)
+	// Format makes new secrets.
+	Format credential.Format
+	// Plans are the names of the known plans. Required, with DefaultPlan.
+	Plans []string
+	// DefaultPlan is the plan of keys that name none; one of Plans.
+	DefaultPlan string
+	// ClientAddr tells where a request comes from, for the audit log. Nil or
+	// an invalid address leave it out.
+	ClientAddr func(*http.Request) netip.Addr
+	// Ready is asked by /readyz; an error means not ready. Nil means always.
+	Ready func(context.Context) error
+	// Clock is the time; nil means time.Now.
+	Clock func() time.Time
+	// Logger receives defects and failures of the store; nil discards them.
+	Logger *zap.Logger
+	// Version is shown in the served OpenAPI document; empty leaves the
+	// document's own.
+	Version string
+}
+
+// service holds what the handlers need. Safe for concurrent use.
+type service struct {
+	store        store.Store
+	authenticate func(*http.Request) (*identity.Admission, error)
+	format       credential.Format
+	plans        []string
+	defaultPlan  string
+	clientAddr   func(*http.Request) netip.Addr
+	ready        func(context.Context) error
+	clock        func() time.Time
+	log          *zap.Logger
+	spec         *spec
+	secrets      *regexp.Regexp // finds API keys in texts
+}
+
+var _ api.StrictServerInterface = (*service)(nil)
+
+// New returns the handler of the whole admin server, probes included. It is
+// safe for concurrent use and starts nothing that would have to be stopped.
+func New(o Options) (http.Handler, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	document, err := loadSpec(o.Version)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{
+		store: o.Store, authenticate: o.Authenticate, format: o.Format,
+		plans: slices.Clone(o.Plans), defaultPlan: o.DefaultPlan,
+		clientAddr: o.ClientAddr, ready: o.Ready, clock: o.Clock, log: o.Logger, spec: document,
+		secrets: secretPattern(o.Format.Prefix),
+	}
+	s.fillDefaults()
+	return s.handler(), nil
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Store == nil:
+		return errors.New("make admin API: Store is required")
+	case o.Authenticate == nil:
+		return errors.New("make admin API: Authenticate is required")
+	case !slices.Contains(o.Plans, o.DefaultPlan):
+		return fmt.Errorf("make admin API: default plan %q is none of the plans %q", o.DefaultPlan, o.Plans)
+	}
+	if err := o.Format.Validate(); err != nil {
+		return fmt.Errorf("make admin API: %w", err)
+	}
+	return nil
+}
+
+func (s *service) fillDefaults() {
+	if s.clientAddr == nil {
+		s.clientAddr = func(*http.Request) netip.Addr { return netip.Addr{} }
+	}
+	if s.ready == nil {
+		s.ready = func(context.Context) error { return nil }
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+}
+
+// now is the time as records hold it: UTC, to the microsecond, which is what
+// every backend can keep.
+func (s *service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }

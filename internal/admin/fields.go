@@ -1,0 +1,147 @@
+package admin
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/identity"
+)
+
+// fieldReader turns fields of a request into values of a record and gathers
+// the rules that they break beyond those of the document.
+type fieldReader struct {
+	now    time.Time
+	plans  []string
+	errors []api.FieldError
+}
+
+func (s *service) newFieldReader() *fieldReader { return &fieldReader{now: s.now(), plans: s.plans} }
+
+// err returns the problem of all broken rules, nil where there are none.
+func (f *fieldReader) err() error {
+	if len(f.errors) == 0 {
+		return nil
+	}
+	return problemFields(f.errors)
+}
+
+func (f *fieldReader) refuse(rule string, path ...string) {
+	f.errors = append(f.errors, fieldError(pointer(path...), rule))
+}
+
+func (f *fieldReader) name(text string) string {
+	f.line(text, "name")
+	if strings.TrimSpace(text) == "" {
+		f.refuse("must not be blank", "name")
+	}
+	return text
+}
+
+// line refuses characters that would break a line or hide in it.
+func (f *fieldReader) line(text string, path ...string) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }) {
+		f.refuse("must not contain control characters or line breaks", path...)
+	}
+}
+
+func (f *fieldReader) description(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r) }) {
+		f.refuse("must not contain control characters other than tabs and line breaks", "description")
+	}
+	return text
+}
+
+// scopes returns the listed scopes or those of the preset, without those that
+// others imply. Nil means that neither was given.
+func (f *fieldReader) scopes(listed []identity.Scope, preset *api.Preset) []identity.Scope {
+	switch {
+	case len(listed) > 0 && preset != nil:
+		f.refuse("must be left out where scopes are given", "preset")
+	case preset != nil:
+		listed, _ = identity.Preset(string(*preset)) // known by the document
+	case len(listed) == 0:
+		return nil
+	}
+	return identity.NewScopeSet(listed...).List()
+}
+
+func (f *fieldReader) projects(names []string) []string {
+	for i, name := range names {
+		f.line(name, "projects", strconv.Itoa(i))
+	}
+	return unique(names)
+}
+
+func (f *fieldReader) plan(name string) string {
+	if name != "" && !slices.Contains(f.plans, name) {
+		f.refuse("no such plan: known are "+strings.Join(f.plans, ", "), "plan")
+	}
+	return name
+}
+
+func (f *fieldReader) allowedIPs(texts []string) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for i, text := range texts {
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			f.refuse(err.Error(), "allowedIps", strconv.Itoa(i))
+			continue
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return unique(prefixes)
+}
+
+// parsePrefix reads a CIDR or an address. IPv4 in IPv6 clothes (RFC 4291
+// section 2.5.5.2) becomes IPv4, as client addresses do.
+func parsePrefix(text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
+		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	if err != nil {
+		return netip.Prefix{}, errors.New("must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address")
+	}
+	if prefix.Addr().Is4In6() {
+		const mapped = 96
+		if prefix.Bits() < mapped {
+			return netip.Prefix{}, errors.New("must not mix IPv4 and IPv6: give each its own CIDR")
+		}
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
+	}
+	return prefix.Masked(), nil
+}
+
+func (f *fieldReader) countries(codes []string) []string {
+	for i, code := range codes {
+		if !countries[code] {
+			f.refuse("must be the code of a country (ISO 3166-1 alpha-2, upper-case) such as DE", "expectedCountries", strconv.Itoa(i))
+		}
+	}
+	return unique(codes)
+}
+
+func (f *fieldReader) expiry(t time.Time) time.Time {
+	if !t.After(f.now) {
+		f.refuse("must be in the future", "expiresAt")
+	}
+	return t.UTC().Truncate(time.Microsecond) // as the store keeps it
+}
+
+// unique drops repetitions and keeps the order; an empty list becomes nil, as
+// records hold it.
+func unique[T comparable](list []T) []T {
+	var kept []T
+	for _, element := range list {
+		if !slices.Contains(kept, element) {
+			kept = append(kept, element)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,215 @@
+package admin
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/store"
+)
+
+// caller is who makes a call. An administrator is a caller whose effective
+// scopes hold admin; it may do everything. Of the others a user key may work
+// on the keys of its own user, within its own rights, and a system key on
+// none.
+type caller struct {
+	*identity.Identity
+	address netip.Addr // invalid where unknown
+}
+
+func (c caller) admin() bool { return c.Scopes.Has(identity.Admin) }
+
+// mayManageKeys refuses callers that no key is visible to.
+func mayManageKeys(c caller) error {
+	if c.admin() || (c.KeyType == identity.UserKey && c.OwnerID != "") {
+		return nil
+	}
+	return newProblem(codeNotPermitted, "a system key without the scope admin may not see or change keys: use an administrator's or a user's key")
+}
+
+// seesKey reports whether the key exists as far as the caller is told. Others'
+// keys answer like none, lest their ids can be probed.
+func seesKey(c caller, k *store.Key) bool {
+	return c.admin() || (k.Type == identity.UserKey && k.OwnerID == c.OwnerID)
+}
+
+// narrowFilter confines a listing to the keys that the caller sees. It reports
+// false where nothing can be left.
+func narrowFilter(c caller, f store.KeyFilter) (store.KeyFilter, bool) {
+	if c.admin() {
+		return f, true
+	}
+	if f.OwnerID != "" && f.OwnerID != c.OwnerID {
+		return f, false
+	}
+	f.OwnerID = c.OwnerID
+	return f, true
+}
+
+// rights are the ways in which one key can exceed another. Empty projects and
+// addresses and a zero expiry are no bound.
+type rights struct {
+	environment identity.Environment
+	scopes      identity.ScopeSet
+	projects    []string
+	allowedIPs  []netip.Prefix
+	expiresAt   time.Time
+}
+
+// rightsOf returns what a key is given, whatever its owner's role leaves of it.
+func rightsOf(k *store.Key) rights {
+	return rights{
+		environment: k.Environment, scopes: identity.NewScopeSet(k.Scopes...),
+		projects: k.Projects, allowedIPs: k.AllowedIPs, expiresAt: k.ExpiresAt,
+	}
+}
+
+// rightsOfCaller returns what the caller has now. Its effective scopes count,
+// not its user's role: a narrow key that leaked must not widen itself. The
+// expiry is that of the caller's own key.
+func rightsOfCaller(c caller, expiresAt time.Time) rights {
+	return rights{
+		environment: c.Environment, scopes: c.Scopes,
+		projects: c.Projects, allowedIPs: c.AllowedIPs, expiresAt: expiresAt,
+	}
+}
+
+// beyond names the API fields in which r exceeds the other; none means that r
+// is within it.
+func (r rights) beyond(other rights) []string {
+	var fields []string
+	for _, d := range []struct {
+		field  string
+		within bool
+	}{
+		{"environment", r.environment == other.environment || other.environment == identity.Live},
+		{"scopes", other.scopes.HasAll(r.scopes)},
+		{"projects", subset(r.projects, other.projects, func(a, b string) bool { return a == b })},
+		{"allowedIps", subset(r.allowedIPs, other.allowedIPs, prefixWithin)},
+		{"expiresAt", other.expiresAt.IsZero() || (!r.expiresAt.IsZero() && !r.expiresAt.After(other.expiresAt))},
+	} {
+		if !d.within {
+			fields = append(fields, d.field)
+		}
+	}
+	return fields
+}
+
+// subset reports whether each element lies within one of bounds; an empty list
+// stands for everything.
+func subset[T any](list, bounds []T, within func(T, T) bool) bool {
+	if len(bounds) == 0 {
+		return true
+	}
+	return len(list) > 0 && !slices.ContainsFunc(list, func(element T) bool {
+		return !slices.ContainsFunc(bounds, func(bound T) bool { return within(element, bound) })
+	})
+}
+
+func prefixWithin(p, bound netip.Prefix) bool {
+	return bound.Bits() <= p.Bits() && bound.Contains(p.Addr())
+}
+
+// inherit gives a new key the bounds of its maker where it names none of its
+// own.
+func (r rights) inherit(k *store.Key) {
+	if len(k.Projects) == 0 {
+		k.Projects = r.projects
+	}
+	if len(k.AllowedIPs) == 0 {
+		k.AllowedIPs = r.allowedIPs
+	}
+	if k.ExpiresAt.IsZero() {
+		k.ExpiresAt = r.expiresAt
+	}
+	if k.Environment == "" {
+		k.Environment = r.environment
+	}
+}
+
+// mayCreate refuses a new key that its maker may not make. Has is what the
+// maker has; administrators need none.
+func mayCreate(c caller, has rights, k *store.Key) error {
+	switch {
+	case c.admin():
+		return nil
+	case k.Type != identity.UserKey:
+		return problemAdminOnly("type", "only an administrator may create system keys")
+	case k.OwnerID != c.OwnerID:
+		return problemAdminOnly("ownerId", "only an administrator may create keys for another user")
+	case k.Plan != "":
+		return problemAdminOnly("plan", "only an administrator may choose the plan")
+	}
+	if fields := rightsOf(k).beyond(has); len(fields) > 0 {
+		return problemExceeds(fields)
+	}
+	return nil
+}
+
+// mayUpdate refuses a change that its maker may not make. A change is fine
+// where it takes rights away, or leaves a key with no more rights than the
+// maker has; so a lesser key can rename a greater one, but not raise it.
+func mayUpdate(c caller, has rights, before, after *store.Key) error {
+	switch {
+	case c.admin():
+		return nil
+	case before.Plan != after.Plan:
+		return problemAdminOnly("plan", "only an administrator may choose the plan")
+	}
+	raised := rightsOf(after).beyond(rightsOf(before))
+	excess := rightsOf(after).beyond(has)
+	if len(raised) == 0 || len(excess) == 0 {
+		return nil
+	}
+	if raisedTooFar := intersection(raised, excess); len(raisedTooFar) > 0 {
+		return problemExceeds(raisedTooFar)
+	}
+	return newProblem(codeExceedsCaller, "the key has more %s than the key used for this call, which therefore may not raise its %s: use that key or ask an administrator",
+		strings.Join(excess, ", "), strings.Join(raised, ", "))
+}
+
+func intersection(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
+}
+
+func problemAdminOnly(field, detail string) *problem {
+	p := newProblem(codeNotPermitted, "%s: leave %s out or use a key with the scope admin", detail, field)
+	p.fields = append(p.fields, fieldError(pointer(field), detail))
+	return p
+}
+
+func problemExceeds(fields []string) *problem {
+	p := newProblem(codeExceedsCaller, "%s: more than the key used for this call has; ask for less or use a key with the scope admin", strings.Join(fields, ", "))
+	for _, field := range fields {
+		p.fields = append(p.fields, fieldError(pointer(field), "must not go beyond the key used for this call"))
+	}
+	return p
+}
+
+// leastRole returns the smallest role that allows the scopes.
+func leastRole(scopes identity.ScopeSet) identity.Role {
+	for _, role := range []identity.Role{identity.Viewer, identity.Member} {
+		if role.Scopes().HasAll(scopes) {
+			return role
+		}
+	}
+	return identity.AdminRole
+}
+
+// scopesWithin refuses scopes above the role that bounds them: they would be
+// without effect, and take effect by surprise when the role is raised.
+func scopesWithin(role identity.Role, k *store.Key) error {
+	scopes := identity.NewScopeSet(k.Scopes...)
+	if role.Scopes().HasAll(scopes) {
+		return nil
+	}
+	whose, remedy := "its owner's role", "give the owner a higher role"
+	if k.Type == identity.SystemKey {
+		whose, remedy = "the key's role", "set role too"
+	}
+	p := newProblem(codeScopesExceedRole, "the scopes need the role %s, but %s is %s: ask for less or %s", leastRole(scopes), whose, role, remedy)
+	p.fields = append(p.fields, fieldError("/scopes", "must be within the role "+string(role)))
+	return p
+}

@@ -1,0 +1,151 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/identity"
+)
+
+// handler wires the routes: those of the document behind guard, the probes in
+// the open.
+func (s *service) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+
+	guarded := guardedMux{ServeMux: mux, guard: s.guard}
+	guarded.HandleFunc("GET "+api.BasePath+"/openapi.json", s.spec.serve)
+	strict := api.NewStrictHandlerWithOptions(s, nil, api.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  s.refuseUndecodable,
+		ResponseErrorHandlerFunc: s.writeProblem,
+	})
+	api.HandlerWithOptions(strict, api.StdHTTPServerOptions{
+		BaseURL: api.BasePath, BaseRouter: guarded, ErrorHandlerFunc: s.refuseUndecodable,
+	})
+	return s.recovering(withSecurityHeaders(s.dispatch(mux)))
+}
+
+// guardedMux puts guard in front of all that is registered, so that nothing of
+// a request is even parsed before its key is judged.
+type guardedMux struct {
+	*http.ServeMux
+	guard func(http.Handler) http.Handler
+}
+
+// HandleFunc implements api.ServeMux.
+func (m guardedMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	m.Handle(pattern, m.guard(http.HandlerFunc(handler)))
+}
+
+// guard authenticates and validates a request.
+func (s *service) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := s.callerOf(r)
+		if err != nil {
+			s.writeProblem(w, r, err)
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+		if err := s.validateRequest(w, r); err != nil {
+			s.writeProblem(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type callerKey struct{}
+
+// callerIn returns the caller that guard put into the context.
+func callerIn(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }
+
+func (s *service) callerOf(r *http.Request) (caller, error) {
+	admission, err := s.authenticate(r)
+	if err != nil {
+		return caller{}, err
+	}
+	if admission == nil {
+		return caller{}, identity.NewRefusal(identity.NoIdentity, "no API key: send one as `Authorization: Bearer <key>`")
+	}
+	if refusal := admission.Refused(); refusal != nil {
+		return caller{}, refusal
+	}
+	return caller{Identity: admission.Identity, address: s.clientAddr(r)}, nil
+}
+
+// dispatch answers what the mux would in plain text with problems instead. A
+// path that is not clean is no path of ours: the mux would redirect it, and a
+// redirected write is lost.
+func (s *service) dispatch(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fallback, pattern := mux.Handler(r)
+		switch {
+		case path.Clean(r.URL.Path) != r.URL.Path:
+			s.writeProblem(w, r, problemNoRoute())
+		case pattern == "":
+			s.writeProblem(w, r, problemOfMux(fallback, r))
+		default:
+			mux.ServeHTTP(w, r)
+		}
+	})
+}
+
+// problemOfMux tells a wrong method from an unknown path by running the mux's
+// own answer into a probe.
+func problemOfMux(fallback http.Handler, r *http.Request) error {
+	probe := &probe{header: http.Header{}}
+	fallback.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		return problemMethod(r.Method, probe.header.Get("Allow"))
+	}
+	return problemNoRoute()
+}
+
+// probe is a ResponseWriter that keeps the status and headers alone.
+type probe struct {
+	header http.Header
+	status int
+}
+
+func (p *probe) Header() http.Header         { return p.header }
+func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *probe) WriteHeader(status int)      { p.status = status }
+
+// withSecurityHeaders forbids caching, for answers may hold a new key, and all
+// that a browser could do with an answer.
+func withSecurityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recovering answers a panic as a defect. The log gets the stack, which holds
+// addresses only, and never the request.
+func (s *service) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+				panic(cause)
+			}
+			s.log.Error("admin API: panic", zap.String("cause", s.redact(fmt.Sprint(cause))), zap.ByteString("stack", debug.Stack()))
+			s.answer(w, problemInternal())
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
