@@ -42,7 +42,7 @@ run: build ## start bin/otlpgate with testdata/quickstart.yaml
 # Vet and tests share the race detector's build of the dependencies, the larger
 # part of the time that a first run takes.
 .PHONY: test
-test: test-deps build ## run all tests, with the race detector where there is a C compiler
+test: test-deps build bin/telemetrygen ## run all tests, with the race detector where there is a C compiler
 	@race=
 	if printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | $$($(GO) env CC) -x c -o /dev/null - 2>/dev/null; then
 		race=-race
@@ -106,6 +106,11 @@ bin/otlpgate: $(DIST)/.generated build/sources $(SOURCES)
 
 bin/gatectl: go.mod go.sum builder-config.yaml build/sources $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/gatectl
+
+# The load generator that the end-to-end tests drive, in a module of its own.
+TELEMETRYGEN := github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen
+bin/telemetrygen: internal/tools/telemetrygen/go.mod internal/tools/telemetrygen/go.sum
+	CGO_ENABLED=0 $(GO) build -modfile=$< -buildvcs=false -trimpath -ldflags '-s -w' -o $@ $(TELEMETRYGEN)
 
 # Changes where a source appears or goes: what a file's own time cannot tell.
 build/sources: FORCE
