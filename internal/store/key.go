@@ -30,9 +30,11 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	if !ok || len(digits) != hex.EncodedLen(len(d)) {
 		return errors.New("invalid digest: must be sha256: and 64 hex digits")
 	}
-	if _, err := hex.Decode(d[:], digits); err != nil {
+	var decoded Digest
+	if _, err := hex.Decode(decoded[:], digits); err != nil {
 		return errors.New("invalid digest: must be sha256: and 64 hex digits")
 	}
+	*d = decoded
 	return nil
 }
 

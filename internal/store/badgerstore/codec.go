@@ -1,0 +1,63 @@
+package badgerstore
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// sealFormat is the first byte of every sealed value.
+const sealFormat = 1
+
+// sealOverhead is what sealing adds to a payload: format and checksum.
+const sealOverhead = 1 + crc32.Size
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var errBadSeal = errors.New("checksum of a value does not match")
+
+// seal wraps a payload for storage under key: the format byte, the CRC-32C of
+// key and payload (big-endian), the payload. The store checks every value
+// itself because Badger, where it checks one and finds it bad, answers that the
+// key does not exist.
+func seal(key, payload []byte) []byte {
+	value := make([]byte, sealOverhead, sealOverhead+len(payload))
+	value[0] = sealFormat
+	binary.BigEndian.PutUint32(value[1:], checksum(key, payload))
+	return append(value, payload...)
+}
+
+// unseal returns the payload that was sealed under key; it shares value's memory.
+func unseal(key, value []byte) ([]byte, error) {
+	if len(value) < sealOverhead || value[0] != sealFormat {
+		return nil, errors.New("value of an unknown format")
+	}
+	payload := value[sealOverhead:]
+	if binary.BigEndian.Uint32(value[1:]) != checksum(key, payload) {
+		return nil, errBadSeal
+	}
+	return payload, nil
+}
+
+func checksum(key, payload []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, payload)
+}
+
+// encode returns a record as the payload of its value.
+func encode(record any) ([]byte, error) {
+	payload, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return payload, nil
+}
+
+// decode fills record from the payload of its value.
+func decode(payload []byte, record any) error {
+	if err := json.Unmarshal(payload, record); err != nil {
+		return fmt.Errorf("decode record: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package badgerstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/otlpgate/otlpgate/internal/store"
+)
+
+// CreateKey implements store.Keys.
+func (s *Store) CreateKey(ctx context.Context, key store.Key, audit store.Audit) (store.Key, error) {
+	normal, err := key.Normal()
+	if err == nil {
+		err = s.write(ctx, func(c *change) error { return c.createKey(&normal, audit) })
+	}
+	if err != nil {
+		return store.Key{}, fmt.Errorf("create key %q: %w", key.ID, err)
+	}
+	return normal, nil
+}
+
+// UpdateKey implements store.Keys.
+func (s *Store) UpdateKey(ctx context.Context, id string, edit func(*store.Key) (store.Audit, error)) (store.Key, error) {
+	var updated store.Key
+	var refused error
+	err := s.write(ctx, func(c *change) error {
+		old, err := c.key(id)
+		if err != nil {
+			return err
+		}
+		updated = clone(old)
+		audit, err := edit(&updated)
+		if err != nil {
+			refused = err
+			return err
+		}
+		return c.updateKey(&old, &updated, audit)
+	})
+	switch {
+	case refused != nil:
+		return store.Key{}, refused
+	case err != nil:
+		return store.Key{}, fmt.Errorf("update key %q: %w", id, err)
+	}
+	return updated, nil
+}
+
+// Key implements store.Keys.
+func (s *Store) Key(ctx context.Context, id string) (store.Key, error) {
+	var key store.Key
+	err := s.view(ctx, func(v *snapshot) (err error) {
+		key, err = v.key(id)
+		return err
+	})
+	if err != nil {
+		return store.Key{}, fmt.Errorf("read key %q: %w", id, err)
+	}
+	return key, nil
+}
+
+// KeyByDigest implements store.Keys.
+func (s *Store) KeyByDigest(ctx context.Context, digest store.Digest) (store.Key, error) {
+	var key store.Key
+	err := s.view(ctx, func(v *snapshot) (err error) {
+		key, err = v.keyByDigest(digest)
+		return err
+	})
+	if err != nil {
+		return store.Key{}, fmt.Errorf("read key by digest %x…: %w", digest[:4], err)
+	}
+	return key, nil
+}
+
+// clone returns a key that shares no list with k. A record that was read is in
+// normal form already.
+func clone(k store.Key) store.Key {
+	k, _ = k.Normal()
+	return k
+}
+
+func (c *change) createKey(key *store.Key, audit store.Audit) error {
+	switch _, err := c.key(key.ID); {
+	case err == nil:
+		return fmt.Errorf("id %q: %w", key.ID, store.ErrExists)
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	return c.writeKey(nil, key, audit)
+}
+
+// updateKey brings an edited key into normal form and stages it.
+func (c *change) updateKey(old, edited *store.Key, audit store.Audit) error {
+	if edited.ID != old.ID {
+		return fmt.Errorf("id changed to %q, must stay: %w", edited.ID, store.ErrInvalid)
+	}
+	normal, err := edited.Normal()
+	if err != nil {
+		return err
+	}
+	if !normal.CreatedAt.Equal(old.CreatedAt) {
+		return fmt.Errorf("creation time changed to %s, must stay: %w", normal.CreatedAt, store.ErrInvalid)
+	}
+	*edited = normal
+	return c.writeKey(old, edited, audit)
+}
+
+// writeKey stages a key, its index entries and its audit record. Old is what it
+// replaces, nil for a new key.
+func (c *change) writeKey(old, key *store.Key, audit store.Audit) error {
+	key.Revision = c.number
+	if err := c.indexDigests(old, key); err != nil {
+		return err
+	}
+	if err := c.putRecord(keyKey(key.ID), key); err != nil {
+		return err
+	}
+	c.listKey(old, key)
+	return c.putAudit(audit)
+}
+
+// indexDigests claims the digests that key has and old has not, and gives up
+// those that only old has.
+func (c *change) indexDigests(old, key *store.Key) error {
+	if old == nil {
+		old = &store.Key{}
+	}
+	for _, secret := range key.Secrets {
+		if _, kept := old.Secret(secret.Digest); kept {
+			continue
+		}
+		switch _, err := c.keyByDigest(secret.Digest); {
+		case err == nil:
+			return fmt.Errorf("digest %x…: %w", secret.Digest[:4], store.ErrExists)
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		c.put(digestKey(secret.Digest), []byte(key.ID))
+	}
+	for _, secret := range old.Secrets {
+		if _, kept := key.Secret(secret.Digest); !kept {
+			c.put(digestKey(secret.Digest), nil)
+		}
+	}
+	return nil
+}
+
+// listKey stages the listing entries that a key has and old has not, and the
+// deletion of those that only old has.
+func (c *change) listKey(old, key *store.Key) {
+	var before map[string]bool
+	if old != nil {
+		before = listings(old)
+	}
+	after := listings(key)
+	for entry := range after {
+		if !before[entry] {
+			c.list([]byte(entry))
+		}
+	}
+	for entry := range before {
+		if !after[entry] {
+			c.unlist([]byte(entry))
+		}
+	}
+}
+
+// listings are the listing entries of a key.
+func listings(k *store.Key) map[string]bool {
+	at := position(k.CreatedAt, k.ID)
+	entries := map[string]bool{
+		string(join([]byte{createdFamily}, at)):   true,
+		string(join(statePrefix(stateOf(k)), at)): true,
+	}
+	if k.OwnerID != "" {
+		entries[string(join(ownerPrefix(k.OwnerID), at))] = true
+	}
+	return entries
+}

@@ -1,0 +1,345 @@
+package storetest
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/otlpgate/otlpgate/internal/store"
+)
+
+// memory is the contract written as simply as it can be, to compare backends
+// with.
+type memory struct {
+	mu      sync.Mutex
+	closed  bool
+	changes uint64
+	keys    map[string]store.Key
+	users   map[string]store.User
+	audit   []store.Audit
+}
+
+// NewMemory returns an empty store.Store that keeps its records in memory. It
+// is for tests: every call looks at every record.
+func NewMemory() store.Store {
+	return &memory{keys: map[string]store.Key{}, users: map[string]store.User{}}
+}
+
+// locked runs f with the lock held unless the context has ended or the store is
+// closed.
+func (m *memory) locked(ctx context.Context, operation string, f func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := ctx.Err()
+	if err == nil && m.closed {
+		err = store.ErrClosed
+	}
+	if err == nil {
+		err = f()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	return nil
+}
+
+// record numbers a change, after the last that can fail: the context, the audit
+// record.
+func (m *memory) record(ctx context.Context, audit store.Audit) (uint64, error) {
+	audit, err := audit.Normal()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return 0, err
+	}
+	m.changes++
+	audit.Seq = m.changes
+	m.audit = append(m.audit, audit)
+	return m.changes, nil
+}
+
+func copyKey(k store.Key) store.Key {
+	k, _ = k.Normal()
+	return k
+}
+
+func (m *memory) digestTaken(k store.Key) bool {
+	for _, other := range m.keys {
+		for _, s := range k.Secrets {
+			if _, taken := other.Secret(s.Digest); taken && other.ID != k.ID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *memory) CreateKey(ctx context.Context, key store.Key, audit store.Audit) (store.Key, error) {
+	err := m.locked(ctx, "create key", func() (err error) {
+		if key, err = key.Normal(); err != nil {
+			return err
+		}
+		if _, taken := m.keys[key.ID]; taken || m.digestTaken(key) {
+			return store.ErrExists
+		}
+		if key.Revision, err = m.record(ctx, audit); err == nil {
+			m.keys[key.ID] = copyKey(key)
+		}
+		return err
+	})
+	return key, err
+}
+
+func (m *memory) UpdateKey(ctx context.Context, id string, edit func(*store.Key) (store.Audit, error)) (store.Key, error) {
+	var key store.Key
+	var refused error
+	err := m.locked(ctx, "update key", func() (err error) {
+		old, ok := m.keys[id]
+		if !ok {
+			return store.ErrNotFound
+		}
+		key = copyKey(old)
+		audit, err := edit(&key)
+		if refused = err; err != nil {
+			return err
+		}
+		if key, err = key.Normal(); err != nil {
+			return err
+		}
+		if key.ID != id || !key.CreatedAt.Equal(old.CreatedAt) {
+			return store.ErrInvalid
+		}
+		if m.digestTaken(key) {
+			return store.ErrExists
+		}
+		if key.Revision, err = m.record(ctx, audit); err == nil {
+			m.keys[id] = copyKey(key)
+		}
+		return err
+	})
+	if refused != nil {
+		return key, refused
+	}
+	return key, err
+}
+
+func (m *memory) Key(ctx context.Context, id string) (key store.Key, err error) {
+	err = m.locked(ctx, "read key", func() error {
+		k, ok := m.keys[id]
+		if !ok {
+			return store.ErrNotFound
+		}
+		key = copyKey(k)
+		return nil
+	})
+	return key, err
+}
+
+func (m *memory) KeyByDigest(ctx context.Context, digest store.Digest) (key store.Key, err error) {
+	err = m.locked(ctx, "read key by digest", func() error {
+		for _, k := range m.keys {
+			if _, ok := k.Secret(digest); ok {
+				key = copyKey(k)
+				return nil
+			}
+		}
+		return store.ErrNotFound
+	})
+	return key, err
+}
+
+func (m *memory) ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (result store.KeyPage, err error) {
+	err = m.locked(ctx, "list keys", func() (err error) {
+		var keys []store.Key
+		for _, k := range m.keys {
+			var owner *store.User
+			if u, ok := m.users[k.OwnerID]; ok {
+				owner = &u
+			}
+			if filter.Matches(&k, owner) {
+				keys = append(keys, copyKey(k))
+			}
+		}
+		slices.SortFunc(keys, newestFirst)
+		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, filter.Query})
+		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
+		return err
+	})
+	return result, err
+}
+
+func (m *memory) emailTaken(u store.User) bool {
+	if u.Email == "" || !u.DeletedAt.IsZero() {
+		return false
+	}
+	for _, other := range m.users {
+		if other.ID != u.ID && other.DeletedAt.IsZero() && store.EmailKey(other.Email) == store.EmailKey(u.Email) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *memory) CreateUser(ctx context.Context, user store.User, audit store.Audit) (store.User, error) {
+	err := m.locked(ctx, "create user", func() (err error) {
+		if user, err = user.Normal(); err != nil {
+			return err
+		}
+		if _, taken := m.users[user.ID]; taken || m.emailTaken(user) {
+			return store.ErrExists
+		}
+		if user.Revision, err = m.record(ctx, audit); err == nil {
+			m.users[user.ID] = user
+		}
+		return err
+	})
+	return user, err
+}
+
+func (m *memory) UpdateUser(ctx context.Context, id string, edit func(*store.User) (store.Audit, error)) (store.User, error) {
+	var user store.User
+	var refused error
+	err := m.locked(ctx, "update user", func() (err error) {
+		old, ok := m.users[id]
+		if !ok {
+			return store.ErrNotFound
+		}
+		user = old
+		audit, err := edit(&user)
+		if refused = err; err != nil {
+			return err
+		}
+		if user, err = user.Normal(); err != nil {
+			return err
+		}
+		if user.ID != id || !user.CreatedAt.Equal(old.CreatedAt) {
+			return store.ErrInvalid
+		}
+		if m.emailTaken(user) {
+			return store.ErrExists
+		}
+		if user.Revision, err = m.record(ctx, audit); err == nil {
+			m.users[id] = user
+		}
+		return err
+	})
+	if refused != nil {
+		return user, refused
+	}
+	return user, err
+}
+
+func (m *memory) User(ctx context.Context, id string) (user store.User, err error) {
+	err = m.locked(ctx, "read user", func() error {
+		var ok bool
+		if user, ok = m.users[id]; !ok {
+			return store.ErrNotFound
+		}
+		return nil
+	})
+	return user, err
+}
+
+func (m *memory) UserByEmail(ctx context.Context, email string) (user store.User, err error) {
+	err = m.locked(ctx, "read user by email", func() error {
+		for _, u := range m.users {
+			if email != "" && u.DeletedAt.IsZero() && store.EmailKey(u.Email) == store.EmailKey(email) {
+				user = u
+				return nil
+			}
+		}
+		return store.ErrNotFound
+	})
+	return user, err
+}
+
+func (m *memory) ListUsers(ctx context.Context, page store.Page) (result store.UserPage, err error) {
+	err = m.locked(ctx, "list users", func() (err error) {
+		var users []store.User
+		for _, u := range m.users {
+			if u.DeletedAt.IsZero() {
+				users = append(users, u)
+			}
+		}
+		place := func(u store.User) string { return age(u.CreatedAt.UnixMicro(), u.ID) }
+		slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(place(a), place(b)) })
+		result.Users, result.Next, err = cut(users, page, "users", place)
+		return err
+	})
+	return result, err
+}
+
+func (m *memory) ListAudit(ctx context.Context, filter store.AuditFilter, page store.Page) (result store.AuditPage, err error) {
+	err = m.locked(ctx, "list audit records", func() (err error) {
+		var records []store.Audit
+		for _, a := range slices.Backward(m.audit) {
+			if filter.Matches(&a) {
+				a, _ = a.Normal()
+				records = append(records, a)
+			}
+		}
+		name := fmt.Sprintf("audit %q %q %d %d", filter.Target, filter.Action, filter.From.UnixMicro(), filter.To.UnixMicro())
+		result.Records, result.Next, err = cut(records, page, name, func(a store.Audit) string { return fmt.Sprintf("%020d", ^a.Seq) })
+		return err
+	})
+	return result, err
+}
+
+func (m *memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+// age sorts as creation time, then id. Times before 1970 are no concern of tests.
+func age(micros int64, id string) string { return fmt.Sprintf("%020d", max(micros, 0)) + id }
+
+// invert reverses the order of texts.
+func invert(text string) string {
+	inverted := []byte(text + "\x00")
+	for i := range inverted {
+		inverted[i] = ^inverted[i]
+	}
+	return string(inverted)
+}
+
+// cut returns the page of records, sorted by place, whose cursor is made of the
+// listing's name and the last place.
+func cut[T any](records []T, page store.Page, name string, place func(T) string) (cut []T, next string, err error) {
+	after, err := placeOf(page.Cursor, name)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, r := range records {
+		switch {
+		case after != "" && place(r) <= after:
+		case len(cut) == page.Size():
+			last := name + "\n" + place(cut[len(cut)-1])
+			return cut, base64.RawURLEncoding.EncodeToString([]byte(last + checkDigit(last))), nil
+		default:
+			cut = append(cut, r)
+		}
+	}
+	return cut, "", nil
+}
+
+func placeOf(cursor, name string) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(text) < 8 {
+		return "", store.ErrBadCursor
+	}
+	body, check := string(text[:len(text)-8]), string(text[len(text)-8:])
+	place, ok := strings.CutPrefix(body, name+"\n")
+	if !ok || checkDigit(body) != check {
+		return "", store.ErrBadCursor
+	}
+	return place, nil
+}
