@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -122,7 +122,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 					return
 				default:
 					create(t, s, n)
-					edit(t, s, w, func(k *store.Key) { k.Name = fmt.Sprint(n) })
+					edit(t, s, w, func(k *store.Key) { k.Name = strconv.Itoa(n) })
 				}
 			}
 		})

@@ -179,7 +179,7 @@ func childWriteOne(ctx context.Context, s *Store, n int) {
 		fmt.Println(err)
 		os.Exit(exitRefused)
 	}
-	_, _ = os.Stdout.WriteString(fmt.Sprintf("c %d\n", n))
+	_, _ = fmt.Fprintf(os.Stdout, "c %d\n", n)
 	if n%3 != 0 {
 		return
 	}
@@ -191,7 +191,7 @@ func childWriteOne(ctx context.Context, s *Store, n int) {
 		fmt.Println(err)
 		os.Exit(exitRefused)
 	}
-	_, _ = os.Stdout.WriteString(fmt.Sprintf("r %d\n", n))
+	_, _ = fmt.Fprintf(os.Stdout, "r %d\n", n)
 }
 
 func pidDigest(n, pid int) store.Digest { return storetest.Digest(n<<24 | pid) }

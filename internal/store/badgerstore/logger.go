@@ -17,10 +17,13 @@ func newQuietLogger(l *zap.Logger) quietLogger {
 func (l quietLogger) Errorf(format string, args ...any) {
 	l.SugaredLogger.Errorf(line(format), args...)
 }
+
 func (l quietLogger) Warningf(format string, args ...any) {
 	l.Warnf(line(format), args...)
 }
+
 func (l quietLogger) Infof(format string, args ...any) { l.SugaredLogger.Debugf(line(format), args...) }
+
 func (l quietLogger) Debugf(format string, args ...any) {
 	l.SugaredLogger.Debugf(line(format), args...)
 }

@@ -2,6 +2,7 @@ package badgerstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -156,7 +157,7 @@ func TestFullDiskIsRefusedBeforeItHarms(t *testing.T) {
 
 // TestWhatTheSystemRefusesIsNoDamage: the remedy is not to restore a backup.
 func TestWhatTheSystemRefusesIsNoDamage(t *testing.T) {
-	err := damaged("data", fmt.Errorf("while opening table: %+v", &os.PathError{Op: "open", Path: "x.sst", Err: syscall.EMFILE}))
+	err := damaged("data", errors.New("while opening table: "+(&os.PathError{Op: "open", Path: "x.sst", Err: syscall.EMFILE}).Error()))
 	require.NotErrorIs(t, err, ErrDamaged)
 	require.ErrorContains(t, err, "too many open files")
 }

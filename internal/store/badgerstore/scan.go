@@ -25,13 +25,11 @@ func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []
 	it := v.iterator(w)
 	defer func() { _ = guard(func() error { it.Close(); return nil }) }()
 	var key, value []byte
-	step := func() error { it.Seek(w.start()); return nil }
+	step := func() { it.Seek(w.start()) }
 	for n := 1; ; n++ {
 		valid := false
 		err := guard(func() (err error) {
-			if err = step(); err != nil {
-				return err
-			}
+			step()
 			if valid = it.ValidForPrefix(w.prefix); valid {
 				key, value, err = w.read(it.Item())
 			}
@@ -43,7 +41,7 @@ func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []
 		if !valid {
 			return nil
 		}
-		step = func() error { it.Next(); return nil }
+		step = it.Next
 		if suffix := key[len(w.prefix):]; w.after == nil || !bytes.Equal(suffix, w.after) {
 			if more, err := visit(suffix, value); err != nil || !more {
 				return err

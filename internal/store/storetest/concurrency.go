@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -185,7 +186,7 @@ func testReaders(t *testing.T, s store.Store) {
 	}
 	for r := 1; r <= 5*rounds; r++ {
 		updated := updateKey(t, s, k.ID, func(k *store.Key) {
-			k.Name, k.Description = fmt.Sprint(r), fmt.Sprint(r)
+			k.Name, k.Description = strconv.Itoa(r), strconv.Itoa(r)
 			k.Secrets[0].Digest = Digest(r)
 		})
 		read, err := s.KeyByDigest(t.Context(), Digest(r))

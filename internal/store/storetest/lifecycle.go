@@ -76,7 +76,7 @@ var lifecycleTests = map[string]func(*testing.T, store.Store){
 			using.Go(func() {
 				started <- struct{}{}
 				for i := 0; ; i++ {
-					_, err := s.UpdateKey(t.Context(), Key(1).ID, func(k *store.Key) (store.Audit, error) { return Audit("", ""), nil })
+					_, err := s.UpdateKey(t.Context(), Key(1).ID, func(*store.Key) (store.Audit, error) { return Audit("", ""), nil })
 					if errors.Is(err, store.ErrClosed) {
 						return
 					}

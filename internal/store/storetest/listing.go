@@ -134,8 +134,10 @@ func testFilters(t *testing.T, s store.Store) {
 		"hint":           {store.KeyFilter{Query: "live_0007"}, []int{7}},
 		"description":    {store.KeyFilter{Query: "äpfel 100% s"}, []int{10}},
 		"no wildcard":    {store.KeyFilter{Query: "the %service"}, nil},
-		"all together": {store.KeyFilter{Status: store.Active, Type: identity.UserKey, OwnerID: User(1).ID, Query: "key", Now: now},
-			[]int{10, 7, 1}},
+		"all together": {
+			store.KeyFilter{Status: store.Active, Type: identity.UserKey, OwnerID: User(1).ID, Query: "key", Now: now},
+			[]int{10, 7, 1},
+		},
 		"no match": {store.KeyFilter{Query: "nothing has this"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
