@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -37,6 +38,13 @@ type Options struct {
 	ClientAddr func(*http.Request) netip.Addr
 	// Ready is asked by /readyz; an error means not ready. Nil means always.
 	Ready func(context.Context) error
+	// Backup writes all records, as of one moment, in a format that shows
+	// whether it is whole. It MUST return an error unless it wrote all, and end
+	// soon after its context does. Nil means that there are no backups here.
+	Backup func(context.Context, io.Writer) error
+	// Lifetime ends when the server is to stop: backups are broken off then,
+	// lest a slow client holds it up. Nil means never.
+	Lifetime context.Context
 	// Clock is the time; nil means time.Now.
 	Clock func() time.Time
 	// Logger receives defects and failures of the store; nil discards them.
@@ -55,6 +63,8 @@ type service struct {
 	defaultPlan  string
 	clientAddr   func(*http.Request) netip.Addr
 	ready        func(context.Context) error
+	backup       func(context.Context, io.Writer) error // nil where there is none
+	lifetime     context.Context
 	clock        func() time.Time
 	log          *zap.Logger
 	spec         *spec
@@ -76,7 +86,8 @@ func New(o Options) (http.Handler, error) {
 	s := &service{
 		store: o.Store, authenticate: o.Authenticate, format: o.Format,
 		plans: slices.Clone(o.Plans), defaultPlan: o.DefaultPlan,
-		clientAddr: o.ClientAddr, ready: o.Ready, clock: o.Clock, log: o.Logger, spec: document,
+		clientAddr: o.ClientAddr, ready: o.Ready, backup: o.Backup, lifetime: o.Lifetime,
+		clock: o.Clock, log: o.Logger, spec: document,
 		secrets: secretPattern(o.Format.Prefix),
 	}
 	s.fillDefaults()
@@ -104,6 +115,9 @@ func (s *service) fillDefaults() {
 	}
 	if s.ready == nil {
 		s.ready = func(context.Context) error { return nil }
+	}
+	if s.lifetime == nil {
+		s.lifetime = context.Background()
 	}
 	if s.clock == nil {
 		s.clock = time.Now

@@ -43,6 +43,9 @@ type harness struct {
 	server  *httptest.Server
 	logs    *observer.ObservedLogs
 	spec    *spec
+	// unchecked is handler without the checks, for which an answer has to be
+	// whole before it is sent.
+	unchecked http.Handler
 
 	clock    atomic.Pointer[time.Time]
 	unready  atomic.Pointer[error]
@@ -55,6 +58,12 @@ type harness struct {
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
+	return newHarnessWith(t, func(*Options) {})
+}
+
+// newHarnessWith makes a harness of an admin server with other options.
+func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
+	t.Helper()
 	backend, err := badgerstore.Open(t.Context(), badgerstore.Options{Directory: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
@@ -65,18 +74,21 @@ func newHarness(t testing.TB) *harness {
 	t.Cleanup(ring.Close)
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.store, h.logs = &faultyStore{Store: keyring.NewWriter(backend, ring)}, logs
-	inner, err := New(Options{
+	options := Options{
 		Store: h.store, Authenticate: func(r *http.Request) (*identity.Admission, error) { return h.authenticate(ring, r) },
 		Plans: []string{"free", "pro", "enterprise"}, DefaultPlan: "free",
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },
 		Ready:      func(context.Context) error { return value(h.unready.Load()) },
+		Backup:     func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
 		Clock:      h.now,
 		Logger:     zap.New(core), Version: "test",
-	})
+	}
+	edit(&options)
+	h.unchecked, err = New(options)
 	require.NoError(t, err)
 	h.spec, err = loadSpec("")
 	require.NoError(t, err)
-	h.handler = h.checked(inner)
+	h.handler = h.checked(h.unchecked)
 	h.server = httptest.NewServer(h.handler)
 	t.Cleanup(h.server.Close)
 	t.Cleanup(h.checkLogs)

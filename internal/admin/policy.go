@@ -29,6 +29,14 @@ func mayManageKeys(c caller) error {
 	return newProblem(codeNotPermitted, "a system key without the scope admin may not see or change keys: use an administrator's or a user's key")
 }
 
+// mayBackUp refuses all but administrators: a backup holds everybody's records.
+func mayBackUp(c caller) error {
+	if c.admin() {
+		return nil
+	}
+	return newProblem(codeNotPermitted, "only an administrator may make a backup: use a key with the scope admin")
+}
+
 // seesKey reports whether the key exists as far as the caller is told. Others'
 // keys answer like none, lest their ids can be probed.
 func seesKey(c caller, k *store.Key) bool {

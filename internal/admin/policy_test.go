@@ -114,6 +114,11 @@ func (v verdict) manage() {
 	v.is(mayManageKeys(v.caller), "manage keys")
 }
 
+func (v verdict) backUp() {
+	v.t.Helper()
+	v.is(mayBackUp(v.caller), "make a backup")
+}
+
 func (p policy) sees(k holder) bool { return seesKey(p.caller, k.record()) }
 
 func TestPolicyOfAnAdministrator(t *testing.T) {
@@ -123,6 +128,7 @@ func TestPolicyOfAnAdministrator(t *testing.T) {
 		policyFor(t, holder{scopes: "admin", projects: "a", ips: "10.0.0.0/8", expires: 1, test: true}), // admin is unbounded
 	} {
 		p.allow().manage()
+		p.allow().backUp()
 		p.allow().create(holder{scopes: "admin"})
 		p.allow().create(holder{system: true, scopes: "admin", plan: "enterprise"})
 		p.allow().create(holder{owner: "bob", scopes: "traces:read"})
@@ -135,6 +141,7 @@ func TestPolicyOfAnAdministrator(t *testing.T) {
 func TestPolicyOfASystemKeyWithoutAdmin(t *testing.T) {
 	p := policyFor(t, holder{system: true, scopes: "traces:read traces:write keys:verify"})
 	p.deny(codeNotPermitted).manage()
+	p.deny(codeNotPermitted).backUp()
 	assert.False(t, p.sees(holder{}))
 	assert.False(t, p.sees(holder{system: true}), "not even its own, whose owner is as empty as its own")
 }
@@ -142,6 +149,7 @@ func TestPolicyOfASystemKeyWithoutAdmin(t *testing.T) {
 func TestPolicyOfAUserSeesItsOwnKeysAlone(t *testing.T) {
 	p := policyFor(t, holder{scopes: "traces:read"})
 	p.allow().manage()
+	p.deny(codeNotPermitted).backUp()
 	assert.True(t, p.sees(holder{owner: "ada"}))
 	assert.False(t, p.sees(holder{owner: "bob"}))
 	assert.False(t, p.sees(holder{system: true}))

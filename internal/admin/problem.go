@@ -40,6 +40,7 @@ const (
 	codeScopesExceedRole code = "scopes_exceed_role"
 	codeInvalidOwner     code = "invalid_owner"
 	codeInternalError    code = "internal_error"
+	codeNoBackup         code = "backup_unsupported"
 	codeStoreUnavailable code = "store_unavailable"
 	codeNotReady         code = "not_ready"
 )
@@ -70,6 +71,7 @@ var statusOf = map[code]int{
 	codeScopesExceedRole: http.StatusUnprocessableEntity,
 	codeInvalidOwner:     http.StatusUnprocessableEntity,
 	codeInternalError:    http.StatusInternalServerError,
+	codeNoBackup:         http.StatusNotImplemented,
 	codeStoreUnavailable: http.StatusServiceUnavailable,
 	codeNotReady:         http.StatusServiceUnavailable,
 }

@@ -66,6 +66,8 @@ func TestEveryCodeIsReachable(t *testing.T) {
 	require.Equal(t, 204, h.revoke(h.admin, revoked.ID).status)
 	_, declared := h.keyAndID(store.Key{Name: "declared", OwnerID: "admin", Scopes: []identity.Scope{identity.TracesRead}, Declared: true})
 
+	unbacked := newHarnessWith(t, func(o *Options) { o.Backup = nil })
+
 	const keys = "/api/v1/api-keys"
 	with := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
@@ -106,6 +108,7 @@ func TestEveryCodeIsReachable(t *testing.T) {
 			return h.create(h.admin, `{"name":"k","ownerId":"nobody","preset":"admin"}`)
 		},
 		"Internal Server Error internal_error":  failing("CreateKey", nil, createPlain), // panics
+		"Not Implemented backup_unsupported":    func() answer { return unbacked.get(unbacked.admin, "/backup") },
 		"Service Unavailable store_unavailable": failing("CreateKey", errors.New("disk on fire"), createPlain),
 		"Service Unavailable not_ready": func() answer {
 			cause := errors.New("disk on fire")

@@ -22,6 +22,7 @@ func (s *service) handler() http.Handler {
 
 	guarded := guardedMux{ServeMux: mux, guard: s.guard}
 	guarded.HandleFunc("GET "+api.BasePath+"/openapi.json", s.spec.serve)
+	guarded.HandleFunc("GET "+api.BasePath+"/backup", s.serveBackup)
 	strict := api.NewStrictHandlerWithOptions(s, nil, api.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  s.refuseUndecodable,
 		ResponseErrorHandlerFunc: s.writeProblem,
@@ -131,8 +132,7 @@ func withSecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// recovering answers a panic as a defect. The log gets the stack, which holds
-// addresses only, and never the request.
+// recovering answers a panic as a defect.
 func (s *service) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -143,9 +143,15 @@ func (s *service) recovering(next http.Handler) http.Handler {
 			if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
 				panic(cause)
 			}
-			s.log.Error("admin API: panic", zap.String("cause", s.redact(fmt.Sprint(cause))), zap.ByteString("stack", debug.Stack()))
+			s.logPanic(cause)
 			s.answer(w, problemInternal())
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// logPanic is for the function that recovers. The log gets the stack, which
+// holds addresses only, and never the request.
+func (s *service) logPanic(cause any) {
+	s.log.Error("admin API: panic", zap.String("cause", s.redact(fmt.Sprint(cause))), zap.ByteString("stack", debug.Stack()))
 }

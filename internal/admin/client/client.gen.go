@@ -628,6 +628,20 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
 	UpdateKey(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Backup Back up all records
+	//
+	// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+	// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
+	// keys, never a key, and is confidential all the same.
+	//
+	// A transfer that fails is broken off and never ends as a whole one does. Over HTTP/1.0, which
+	// cannot tell, the checksum at the end of a backup does; `gatectl backup` checks it.
+	//
+	// Problems: `not_permitted`, `backup_unsupported`, `store_unavailable`.
+	//
+	// Corresponds with GET /backup (the `Backup` operationId).
+	Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListScopes List scopes, presets and roles
 	//
 	// Corresponds with GET /scopes (the `ListScopes` operationId).
@@ -798,6 +812,30 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, contentType s
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
 func (c *Client) UpdateKey(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateKeyRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Backup Back up all records
+//
+// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
+// keys, never a key, and is confidential all the same.
+//
+// A transfer that fails is broken off and never ends as a whole one does. Over HTTP/1.0, which
+// cannot tell, the checksum at the end of a backup does; `gatectl backup` checks it.
+//
+// Problems: `not_permitted`, `backup_unsupported`, `store_unavailable`.
+//
+// Corresponds with GET /backup (the `Backup` operationId).
+func (c *Client) Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBackupRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1109,6 +1147,33 @@ func NewUpdateKeyRequestWithBody(server string, id string, contentType string, b
 	return req, nil
 }
 
+// NewBackupRequest constructs an http.Request for the Backup method
+func NewBackupRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/backup")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListScopesRequest constructs an http.Request for the ListScopes method
 func NewListScopesRequest(server string) (*http.Request, error) {
 	var err error
@@ -1309,6 +1374,22 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
 	UpdateKeyWithResponse(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// BackupWithResponse Back up all records
+	//
+	// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+	// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
+	// keys, never a key, and is confidential all the same.
+	//
+	// A transfer that fails is broken off and never ends as a whole one does. Over HTTP/1.0, which
+	// cannot tell, the checksum at the end of a backup does; `gatectl backup` checks it.
+	//
+	// Problems: `not_permitted`, `backup_unsupported`, `store_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /backup (the `Backup` operationId).
+	BackupWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BackupResponse, error)
 
 	// ListScopesWithResponse List scopes, presets and roles
 	//
@@ -1612,6 +1693,63 @@ func (r UpdateKeyResponse) ContentType() string {
 	return ""
 }
 
+// BackupResponse200Headers the declared response headers of an HTTP 200 response for Backup
+type BackupResponse200Headers struct {
+	ContentDisposition string
+}
+
+// BackupResponseDefaultHeaders the declared response headers of an HTTP default response for Backup
+type BackupResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type BackupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BackupResponse200Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *BackupResponseDefaultHeaders
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r BackupResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BackupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BackupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BackupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BackupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListScopesResponseDefaultHeaders the declared response headers of an HTTP default response for ListScopes
 type ListScopesResponseDefaultHeaders struct {
 	Allow           *string
@@ -1869,6 +2007,28 @@ func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id stri
 		return nil, err
 	}
 	return ParseUpdateKeyResponse(rsp)
+}
+
+// BackupWithResponse Back up all records
+//
+// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
+// keys, never a key, and is confidential all the same.
+//
+// A transfer that fails is broken off and never ends as a whole one does. Over HTTP/1.0, which
+// cannot tell, the checksum at the end of a backup does; `gatectl backup` checks it.
+//
+// Problems: `not_permitted`, `backup_unsupported`, `store_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /backup (the `Backup` operationId).
+func (c *ClientWithResponses) BackupWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BackupResponse, error) {
+	rsp, err := c.Backup(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBackupResponse(rsp)
 }
 
 // ListScopesWithResponse List scopes, presets and roles
@@ -2178,6 +2338,69 @@ func ParseUpdateKeyResponse(rsp *http.Response) (*UpdateKeyResponse, error) {
 	switch {
 	case true:
 		var headers UpdateKeyResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBackupResponse parses an HTTP response from a BackupWithResponse call
+func ParseBackupResponse(rsp *http.Response) (*BackupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BackupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BackupResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		response.Headers200 = &headers
+	case true:
+		var headers BackupResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
