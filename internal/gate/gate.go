@@ -1,0 +1,153 @@
+// Package gate decides who is let through: it finds the credential in a
+// request's headers, resolves it, and checks address and scope. The doors, one
+// per transport, only translate what it decides.
+package gate
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/otlpgate/otlpgate/internal/clientip"
+	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/throttle"
+)
+
+// Options configure a gate; all fields but Now are required.
+type Options struct {
+	Format   credential.Format
+	Headers  credential.Headers
+	Keyring  *keyring.Keyring
+	Clients  *clientip.Resolver
+	Throttle *throttle.Throttle
+	Now      func() time.Time // nil means time.Now
+}
+
+// Gate admits requests. It is safe for concurrent use.
+type Gate struct {
+	format   credential.Format
+	headers  credential.Headers
+	keyring  *keyring.Keyring
+	clients  *clientip.Resolver
+	throttle *throttle.Throttle
+	now      func() time.Time
+}
+
+// New returns a gate.
+func New(o Options) *Gate {
+	g := &Gate{
+		format: o.Format, headers: o.Headers, keyring: o.Keyring,
+		clients: o.Clients, throttle: o.Throttle, now: o.Now,
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	return g
+}
+
+// Request is what a door knows of a request before its body.
+type Request struct {
+	// Headers are HTTP headers or gRPC metadata.
+	Headers map[string][]string
+	// Peer is the other end of the connection; invalid where unknown.
+	Peer netip.Addr
+}
+
+// Authenticate says whose request it is; exactly one of its results is set. An
+// admission from an address that the key does not allow is returned with that
+// refusal recorded in it.
+func (g *Gate) Authenticate(ctx context.Context, r Request) (*identity.Admission, *identity.Refusal) {
+	secret, refusal := g.credential(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	digest := secret.Digest()
+	id, refusal, cached := g.keyring.Cached(digest)
+	if !cached {
+		id, refusal = g.fetch(ctx, r, digest)
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	return g.admit(r, id), nil
+}
+
+// AuthenticateFromMemory is Authenticate for callers that must not wait for
+// the store. It reports false where only the store can tell.
+func (g *Gate) AuthenticateFromMemory(r Request) (*identity.Admission, *identity.Refusal, bool) {
+	secret, refusal := g.credential(r)
+	if refusal != nil {
+		return nil, refusal, true
+	}
+	id, refusal, cached := g.keyring.Cached(secret.Digest())
+	if !cached {
+		refusal = g.throttled(g.ClientAddr(r))
+	}
+	if !cached || refusal != nil {
+		return nil, refusal, refusal != nil
+	}
+	return g.admit(r, id), nil, true
+}
+
+// Authorize checks the scope for signal. It returns the refusal recorded in
+// the admission, if any, before one of its own.
+func (g *Gate) Authorize(a *identity.Admission, signal identity.Signal) *identity.Refusal {
+	if refusal := a.Refused(); refusal != nil {
+		return refusal
+	}
+	if !a.Scopes.CanIngest(signal) {
+		return identity.RefuseScope(signal)
+	}
+	return nil
+}
+
+// ClientAddr returns the address of the client behind any trusted proxies.
+func (g *Gate) ClientAddr(r Request) netip.Addr { return g.clients.Resolve(r.Peer, r.Headers) }
+
+func (g *Gate) admit(r Request, id *identity.Identity) *identity.Admission {
+	a := identity.NewAdmission(id, g)
+	if len(id.AllowedIPs) > 0 && !id.AllowsAddress(g.ClientAddr(r)) {
+		a.Refuse(refuseAddress)
+	}
+	return a
+}
+
+// credential finds the key in the headers and checks its form, which needs no
+// store.
+func (g *Gate) credential(r Request) (credential.Secret, *identity.Refusal) {
+	text, err := g.headers.Find(r.Headers)
+	if err != nil {
+		return credential.Secret{}, refuseCredential(err)
+	}
+	secret, err := g.format.Parse(text)
+	if err != nil {
+		return credential.Secret{}, refuseCredential(err)
+	}
+	return secret, nil
+}
+
+// throttled refuses a client that has presented too many unknown keys: what is
+// not in memory then waits. It returns nil for any other.
+func (g *Gate) throttled(addr netip.Addr) *identity.Refusal {
+	ok, wait := g.throttle.Allow(g.now(), addr)
+	if ok {
+		return nil
+	}
+	return identity.NewRetryableRefusal(identity.TooManyFailures,
+		"too many unknown API keys from this address: check the configured key, then retry later", wait)
+}
+
+// fetch asks the store, unless the client is throttled.
+func (g *Gate) fetch(ctx context.Context, r Request, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
+	addr := g.ClientAddr(r)
+	if refusal := g.throttled(addr); refusal != nil {
+		return nil, refusal
+	}
+	id, refusal := g.keyring.Fetch(ctx, digest)
+	if refusal != nil && refusal.Reason == identity.UnknownKey {
+		g.throttle.Fail(g.now(), addr)
+	}
+	return id, refusal
+}
