@@ -1,0 +1,84 @@
+package apikeyauthextension
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"go.opentelemetry.io/collector/client"
+	"google.golang.org/grpc"
+
+	"github.com/otlpgate/otlpgate/internal/clientip"
+	"github.com/otlpgate/otlpgate/internal/gate"
+	"github.com/otlpgate/otlpgate/internal/identity"
+)
+
+// Authenticate implements extensionauth.Server: the door that a receiver's
+// `auth:` opens.
+//
+// Over gRPC it answers for itself. Over HTTP the collector turns every error
+// into 401, which makes exporters drop data, and does not tell the path. So
+// there it refuses bad credentials alone, and leaves any other verdict to
+// whoever can answer it truly: our middleware, where this server's requests are
+// known to pass it, or for a valid key the processor.
+func (e *gateExtension) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
+	if a := admissionFrom(ctx, e.gate); a != nil { // the tap handle was here
+		return withAdmission(ctx, a, e.credentialHeaders), nil
+	}
+	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: sources, Peer: peerFrom(ctx)})
+	if method, ok := grpc.Method(ctx); ok {
+		return e.authenticateGRPC(ctx, a, refusal, method)
+	}
+	return e.authenticateHTTP(ctx, a, refusal)
+}
+
+func (e *gateExtension) authenticateGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, method string) (context.Context, error) {
+	if refusal == nil {
+		refusal = e.gate.Authorize(a, signalOfMethod(method))
+	}
+	if refusal != nil {
+		e.countRefusal(ctx, a, refusal, transportGRPC)
+		return ctx, refusal
+	}
+	e.countAcceptance(ctx, a, transportGRPC)
+	return withAdmission(ctx, a, e.credentialHeaders), nil
+}
+
+func (e *gateExtension) authenticateHTTP(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) (context.Context, error) {
+	server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
+	guarded := e.guarded.has(server)
+	if refusal == nil && !guarded && e.processors.Load() == 0 {
+		// Nobody is known to come after this door, so the scope cannot be
+		// left to anybody.
+		refusal = e.gate.Authorize(a, identity.SignalUnknown)
+	}
+	switch {
+	case refusal != nil && guarded && refusal.HTTPStatus() != http.StatusUnauthorized:
+		return withDeferred(ctx, refusal), nil
+	case refusal != nil:
+		e.countRefusal(ctx, a, refusal, transportHTTP)
+		return ctx, refusal
+	case !guarded && a.Refused() == nil:
+		e.countAcceptance(ctx, a, transportHTTP)
+	}
+	return withAdmission(ctx, a, e.credentialHeaders), nil
+}
+
+// peerFrom returns the address that the collector's server put into the
+// context.
+func peerFrom(ctx context.Context) netip.Addr {
+	return clientip.FromNetAddr(client.FromContext(ctx).Addr)
+}
+
+type deferredKey struct{}
+
+// withDeferred hands a verdict to the middleware.
+func withDeferred(ctx context.Context, refusal *identity.Refusal) context.Context {
+	return context.WithValue(ctx, deferredKey{}, refusal)
+}
+
+// deferredFrom returns the verdict handed over, nil where there is none.
+func deferredFrom(ctx context.Context) *identity.Refusal {
+	refusal, _ := ctx.Value(deferredKey{}).(*identity.Refusal)
+	return refusal
+}

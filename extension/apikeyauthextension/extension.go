@@ -1,0 +1,188 @@
+package apikeyauthextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionauth"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
+	"github.com/otlpgate/otlpgate/internal/clientip"
+	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/gate"
+	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/provision"
+	"github.com/otlpgate/otlpgate/internal/store"
+	"github.com/otlpgate/otlpgate/internal/store/badgerstore"
+	"github.com/otlpgate/otlpgate/internal/throttle"
+)
+
+// Failed look-ups allowed per client address: nobody who has a key comes near
+// it, and who guesses gets five tries a second.
+const (
+	failureBurst     = 300
+	failuresPerSec   = 5
+	failureAddresses = 65536
+)
+
+// gateExtension wires the gate to the collector: it owns the store, the keyring
+// and the admin server, and is the doors of the receivers that name it.
+type gateExtension struct {
+	config            *Config
+	settings          extension.Settings
+	telemetry         *telemetry
+	headers           credential.Headers
+	credentialHeaders []string // lower case
+	clients           *clientip.Resolver
+	guarded           guardedServers
+	processors        atomic.Int32
+
+	// Set by Start, before any door opens.
+	store    store.Store
+	keyring  *keyring.Keyring
+	throttle *throttle.Throttle
+	gate     *gate.Gate
+	admin    *adminServer
+
+	shutdown sync.Once
+}
+
+var (
+	_ extension.Extension            = (*gateExtension)(nil)
+	_ extensionauth.Server           = (*gateExtension)(nil)
+	_ extensionmiddleware.HTTPServer = (*gateExtension)(nil)
+	_ extensionmiddleware.GRPCServer = (*gateExtension)(nil)
+)
+
+func newExtension(set extension.Settings, cfg *Config) (*gateExtension, error) {
+	headers, err := credential.NewHeaders(cfg.Credentials.Headers)
+	if err != nil {
+		return nil, fmt.Errorf("credentials::headers: %w", err)
+	}
+	proxies, err := clientip.ParsePrefixes(cfg.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("trusted_proxies: %w", err)
+	}
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("create metrics: %w", err)
+	}
+	return &gateExtension{
+		config: cfg, settings: set, telemetry: newTelemetry(builder, set.Logger),
+		headers: headers, credentialHeaders: headers.Names(), clients: clientip.NewResolver(proxies),
+	}, nil
+}
+
+// Start opens the store, brings it to its configured state and serves the
+// admin API. What it opened is closed again where it returns an error.
+func (e *gateExtension) Start(ctx context.Context, host component.Host) error {
+	err := e.start(ctx, host)
+	if err != nil {
+		err = errors.Join(err, e.Shutdown(ctx))
+	}
+	return err
+}
+
+func (e *gateExtension) start(ctx context.Context, host component.Host) error {
+	backend, err := badgerstore.Open(ctx, badgerstore.Options{Directory: e.config.Storage.Directory, Logger: e.settings.Logger})
+	if err != nil {
+		return fmt.Errorf("storage::directory: %w", err)
+	}
+	e.store = backend
+	e.keyring, err = keyring.New(keyring.Options{
+		Source: backend, MaxKeys: e.config.Cache.MaxKeys, NegativeTTL: e.config.Cache.NegativeTTL,
+		DefaultPlan: e.config.DefaultPlan, Observer: e.telemetry,
+	})
+	if err != nil {
+		return err
+	}
+	e.throttle = throttle.New(throttle.Options{Burst: failureBurst, PerSecond: failuresPerSec, MaxAddresses: failureAddresses})
+	e.gate = e.newGate(e.headers)
+	if err := e.provision(ctx); err != nil {
+		return err
+	}
+	e.admin, err = e.startAdmin(ctx, host, records{
+		keys:   keyring.NewWriter(backend, e.keyring),
+		backup: func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
+	})
+	return err
+}
+
+func (e *gateExtension) newGate(headers credential.Headers) *gate.Gate {
+	return gate.New(gate.Options{
+		Format: e.config.format(), Headers: headers, Keyring: e.keyring, Clients: e.clients, Throttle: e.throttle,
+	})
+}
+
+func (e *gateExtension) provision(ctx context.Context) error {
+	logger := e.settings.Logger
+	outcome, err := provision.Bootstrap{
+		Store: e.store, Format: e.config.format(), Directory: e.config.Storage.Directory,
+		AdminKey: string(e.config.Bootstrap.AdminKey), Now: time.Now,
+	}.Run(ctx)
+	if err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	if outcome.KeyFile != "" {
+		logger.Info("wrote the administrator's key: keep it safe, then delete the file", zap.String("path", outcome.KeyFile))
+	}
+	if outcome.AdminKeyUnusable {
+		logger.Warn("bootstrap::admin_key was revoked or has expired and opens nothing: configure a new one from `gatectl keys mint`")
+	}
+	return e.reconcile(ctx)
+}
+
+func (e *gateExtension) reconcile(ctx context.Context) error {
+	keys := make([]store.Key, len(e.config.Keys))
+	for i := range e.config.Keys {
+		key, err := e.config.Keys[i].record()
+		if err != nil {
+			return fmt.Errorf("keys::%d: %w", i, err)
+		}
+		keys[i] = key
+	}
+	done, err := provision.Declared(ctx, e.store, keys, time.Now())
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if done != (provision.Reconciliation{}) {
+		e.settings.Logger.Info("reconciled declared keys",
+			zap.Int("created", done.Created), zap.Int("updated", done.Updated), zap.Int("withdrawn", done.Withdrawn))
+	}
+	return nil
+}
+
+// Shutdown closes what Start opened. It is idempotent and safe without Start.
+func (e *gateExtension) Shutdown(ctx context.Context) error {
+	var err error
+	e.shutdown.Do(func() {
+		if e.admin != nil {
+			err = e.admin.shutdown(ctx)
+		}
+		if e.store != nil {
+			err = errors.Join(err, e.store.Close())
+		}
+		if e.keyring != nil {
+			e.keyring.Close()
+		}
+		e.telemetry.shutdown()
+	})
+	return err
+}
+
+// RegisterProcessor tells the extension that a processor checks scopes and
+// projects behind it. Call it once, before receivers start.
+func (e *gateExtension) RegisterProcessor() { e.processors.Add(1) }
+
+// Issued reports whether this extension let the request in.
+func (e *gateExtension) Issued(a *identity.Admission) bool { return a.IssuedBy(e.gate) }

@@ -1,0 +1,36 @@
+package apikeyauthextension
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/extension"
+
+	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
+	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/limit"
+)
+
+// NewFactory returns the factory of the apikeyauth extension.
+func NewFactory() extension.Factory {
+	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
+}
+
+func createDefaultConfig() component.Config {
+	admin := confighttp.NewDefaultServerConfig()
+	admin.NetAddr.Endpoint = "localhost:4319"
+	return &Config{
+		Storage:      StorageConfig{Directory: "./otlpgate-data"},
+		Credentials:  CredentialsConfig{Headers: credential.DefaultHeaders(), Prefix: credential.DefaultPrefix},
+		Cache:        CacheConfig{MaxKeys: 100_000, NegativeTTL: 10 * time.Second},
+		EarlyRefusal: true,
+		DefaultPlan:  limit.DefaultPlan,
+		Admin:        admin,
+	}
+}
+
+func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+	return newExtension(set, cfg.(*Config))
+}
