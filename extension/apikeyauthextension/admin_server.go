@@ -91,10 +91,7 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 		Format: e.config.format(),
 		Authenticate: func(r *http.Request) (*identity.Admission, error) {
 			a, refusal := door.Authenticate(r.Context(), requestOf(r))
-			if refusal == nil {
-				refusal = a.Refused()
-			}
-			if refusal != nil {
+			if refusal != nil { // not returned as it is: a nil *Refusal is an error that is not nil
 				return nil, refusal
 			}
 			return a, nil

@@ -77,7 +77,7 @@ func (l *ledger) check(t *testing.T, c *collector) {
 
 func TestNothingThatWasAcknowledgedIsLostByAKill(t *testing.T) {
 	const writers = 8
-	rounds := count(t, "OTLPGATE_KILL_ROUNDS", 40)
+	rounds := count(t, "OTLPGATE_KILL_ROUNDS", 200)
 	storage, v, s := filepath.Join(t.TempDir(), "data"), newVault(t), newSink(t)
 	o := options{storage: storage, vault: v, sink: s, overlay: "service: {pipelines: {traces: {exporters: [nop]}}}"}
 	all := &ledger{revoked: map[string]bool{}}
