@@ -63,7 +63,7 @@ func (a *profileAttributes) takeOut(g *passage) {
 		}
 		if spoofed || !ok {
 			nothing.CopyTo(entry)
-			a.forbidden[int32(i)] = true //nolint:gosec // tables are indexed by int32
+			a.forbidden[int32(i)] = true
 			continue
 		}
 		if entry.Value().Type() == pcommon.ValueTypeMap && g.reserved.below(name) {
@@ -109,7 +109,7 @@ func (a *profileAttributes) putIn(g *passage) {
 		entry := table.AppendEmpty()
 		entry.SetKeyStrindex(a.index(n.name))
 		entry.Value().SetStr(value)
-		a.tags = append(a.tags, int32(table.Len()-1)) //nolint:gosec // tables are indexed by int32
+		a.tags = append(a.tags, int32(table.Len()-1))
 	}
 }
 
@@ -127,7 +127,7 @@ func (a *profileAttributes) index(text string) int32 {
 		}
 	}
 	table.Append(text)
-	return int32(table.Len() - 1) //nolint:gosec // tables are indexed by int32
+	return int32(table.Len() - 1)
 }
 
 func (a *profileAttributes) cleanProfile(profile pprofile.Profile) {

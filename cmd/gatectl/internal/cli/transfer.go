@@ -46,7 +46,7 @@ func (t *transfer) Read(b []byte) (int, error) {
 }
 
 func (t *transfer) summary() string {
-	return fmt.Sprintf("%s (%s)", plural(int64(t.records), "record"), sizeText(t.bytes)) //nolint:gosec // records were counted
+	return fmt.Sprintf("%s (%s)", plural(int64(t.records), "record"), sizeText(t.bytes))
 }
 
 // sizeText is a number of bytes for people.
