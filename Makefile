@@ -51,7 +51,7 @@ test: test-deps build bin/telemetrygen ## run all tests, with the race detector 
 	fi
 	set -x
 	$(GO) vet $$race ./...
-	$(GO) test $$race -timeout 9m $(TESTFLAGS) ./...
+	$(GO) test $$race -timeout 25m $(TESTFLAGS) ./...
 
 .PHONY: test-short
 test-short: ## run the tests that need no binary, server or generator, in less than a minute
@@ -84,7 +84,7 @@ bench: ## run the benchmarks (BENCH=regexp picks some)
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@{ grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . || true; } | sort | while IFS=: read -r file func; do
-		( set -x; $(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" )
+		( set -x; $(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")" )
 	done
 
 .PHONY: clean
