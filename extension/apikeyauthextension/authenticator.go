@@ -27,21 +27,13 @@ func (e *gateExtension) Authenticate(ctx context.Context, sources map[string][]s
 	}
 	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: sources, Peer: peerFrom(ctx)})
 	if method, ok := grpc.Method(ctx); ok {
-		return e.authenticateGRPC(ctx, a, refusal, method)
+		refusal = e.judgeGRPC(ctx, a, refusal, method)
+		if refusal != nil {
+			return ctx, refusal
+		}
+		return withAdmission(ctx, a, e.credentialHeaders), nil
 	}
 	return e.authenticateHTTP(ctx, a, refusal)
-}
-
-func (e *gateExtension) authenticateGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, method string) (context.Context, error) {
-	if refusal == nil {
-		refusal = e.gate.Authorize(a, signalOfMethod(method))
-	}
-	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, transportGRPC)
-		return ctx, refusal
-	}
-	e.countAcceptance(ctx, a, transportGRPC)
-	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
 func (e *gateExtension) authenticateHTTP(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) (context.Context, error) {

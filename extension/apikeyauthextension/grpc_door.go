@@ -39,14 +39,10 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 	if !decided {
 		return ctx, nil
 	}
-	if refusal == nil {
-		refusal = e.gate.Authorize(a, signalOfMethod(info.FullMethodName))
-	}
+	refusal = e.judgeGRPC(ctx, a, refusal, info.FullMethodName)
 	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, transportGRPC)
 		return ctx, refusal
 	}
-	e.countAcceptance(ctx, a, transportGRPC)
 	return withAdmission(ctx, a, nil), nil
 }
 
@@ -81,15 +77,25 @@ func (e *gateExtension) admitGRPC(ctx context.Context, method string) (*identity
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
 	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: md, Peer: peerFrom(ctx)})
+	refusal = e.judgeGRPC(ctx, a, refusal, method)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return a, nil
+}
+
+// judgeGRPC completes what the gate said of the caller with the scope of the
+// method, and counts the request. It returns nil where the request may pass.
+func (e *gateExtension) judgeGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, method string) *identity.Refusal {
 	if refusal == nil {
 		refusal = e.gate.Authorize(a, signalOfMethod(method))
 	}
 	if refusal != nil {
 		e.countRefusal(ctx, a, refusal, transportGRPC)
-		return nil, refusal
+		return refusal
 	}
 	e.countAcceptance(ctx, a, transportGRPC)
-	return a, nil
+	return nil
 }
 
 type admittedStream struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -91,18 +92,26 @@ func (c *change) createKey(key *store.Key, audit store.Audit) error {
 
 // updateKey brings an edited key into normal form and stages it.
 func (c *change) updateKey(old, edited *store.Key, audit store.Audit) error {
-	if edited.ID != old.ID {
-		return fmt.Errorf("id changed to %q, must stay: %w", edited.ID, store.ErrInvalid)
-	}
 	normal, err := edited.Normal()
 	if err != nil {
 		return err
 	}
-	if !normal.CreatedAt.Equal(old.CreatedAt) {
-		return fmt.Errorf("creation time changed to %s, must stay: %w", normal.CreatedAt, store.ErrInvalid)
+	if err := checkUnmoved(old.ID, normal.ID, old.CreatedAt, normal.CreatedAt); err != nil {
+		return err
 	}
 	*edited = normal
 	return c.writeKey(old, edited, audit)
+}
+
+// checkUnmoved refuses edits of what listings and indexes are ordered by.
+func checkUnmoved(oldID, id string, oldCreated, created time.Time) error {
+	if id != oldID {
+		return fmt.Errorf("id changed to %q, must stay: %w", id, store.ErrInvalid)
+	}
+	if !created.Equal(oldCreated) {
+		return fmt.Errorf("creation time changed to %s, must stay: %w", created, store.ErrInvalid)
+	}
+	return nil
 }
 
 // writeKey stages a key, its index entries and its audit record. Old is what it

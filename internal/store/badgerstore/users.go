@@ -84,15 +84,12 @@ func (c *change) createUser(user *store.User, audit store.Audit) error {
 }
 
 func (c *change) updateUser(old, edited *store.User, audit store.Audit) error {
-	if edited.ID != old.ID {
-		return fmt.Errorf("id changed to %q, must stay: %w", edited.ID, store.ErrInvalid)
-	}
 	normal, err := edited.Normal()
 	if err != nil {
 		return err
 	}
-	if !normal.CreatedAt.Equal(old.CreatedAt) {
-		return fmt.Errorf("creation time changed to %s, must stay: %w", normal.CreatedAt, store.ErrInvalid)
+	if err := checkUnmoved(old.ID, normal.ID, old.CreatedAt, normal.CreatedAt); err != nil {
+		return err
 	}
 	*edited = normal
 	return c.writeUser(old, edited, audit)
