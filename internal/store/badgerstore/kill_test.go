@@ -42,14 +42,14 @@ type acknowledgement struct {
 func TestKilledWriterKeepsWhatItAcknowledged(t *testing.T) {
 	directory := newDirectory(t)
 	var all []acknowledgement
-	for round := range killRounds(t) {
-		all = append(all, killWriter(t, directory, time.Duration(rand.IntN(400))*time.Millisecond)...)
+	rounds := killRounds(t)
+	for round := 0; round < rounds || len(all) == 0; round++ { // a slow machine may take more to acknowledge anything
+		all = append(all, killWriter(t, directory, time.Duration(rand.IntN(400)*(1+round/rounds))*time.Millisecond)...)
 		s, err := Open(t.Context(), Options{Directory: directory})
 		require.NoError(t, err, "round %d", round)
 		requireAcknowledged(t, s, all)
 		require.NoError(t, s.Close())
 	}
-	require.NotEmpty(t, all)
 	t.Logf("%d acknowledgements kept", len(all))
 }
 
