@@ -119,6 +119,20 @@ func TestBadCredentialsAreRefusedWithoutTheStore(t *testing.T) {
 	assert.Zero(t, f.source.reads)
 }
 
+func TestRefusalsNameTheConfiguredHeadersAndPrefix(t *testing.T) {
+	headers, err := credential.NewHeaders([]string{"X-Team-Key"})
+	require.NoError(t, err)
+	g := New(Options{Format: credential.Format{Prefix: "acme"}, Headers: headers})
+	_, refusal := g.Authenticate(t.Context(), Request{})
+	require.NotNil(t, refusal)
+	assert.Contains(t, refusal.Message, "`x-team-key: <key>`")
+	assert.NotContains(t, refusal.Message, "authorization")
+	_, refusal = g.Authenticate(t.Context(), Request{Headers: map[string][]string{"X-Team-Key": {mint()}}})
+	require.NotNil(t, refusal)
+	assert.Contains(t, refusal.Message, "acme_<live|test|sys>_")
+	assert.NotContains(t, refusal.Message, "px_")
+}
+
 func TestMemoryDecidesOnlyWhatItHolds(t *testing.T) {
 	f := newFixture(t)
 	r := request(f.key())
