@@ -32,6 +32,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
+	"github.com/otlpgate/otlpgate/internal/throttle"
 )
 
 const projectAttribute = "openinference.project.name"
@@ -476,7 +477,7 @@ func TestGuessingIsSlowedDownWithoutHarmingKeysInUse(t *testing.T) {
 			require.Equal(t, codes.OK, s.send(t, f, telemetryOf(identity.Traces), bearer(held)).code)
 			f.awaitCached(t, held)
 			var last answer
-			for range failureBurst + 100 {
+			for range throttle.DefaultBurst + 100 {
 				last = s.send(t, f, telemetryOf(identity.Traces), bearer(f.mint()))
 				if last.code != codes.Unauthenticated {
 					break

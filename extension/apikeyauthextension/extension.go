@@ -27,14 +27,6 @@ import (
 	"github.com/otlpgate/otlpgate/internal/throttle"
 )
 
-// Failed look-ups allowed per client address: nobody who has a key comes near
-// it, and who guesses gets five tries a second.
-const (
-	failureBurst     = 300
-	failuresPerSec   = 5
-	failureAddresses = 65536
-)
-
 // gateExtension wires the gate to the collector: it owns the store, the keyring
 // and the admin server, and is the doors of the receivers that name it.
 type gateExtension struct {
@@ -106,7 +98,7 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	e.throttle = throttle.New(throttle.Options{Burst: failureBurst, PerSecond: failuresPerSec, MaxAddresses: failureAddresses})
+	e.throttle = throttle.New(throttle.Options{})
 	e.gate = e.newGate(e.headers)
 	if err := e.provision(ctx); err != nil {
 		return err

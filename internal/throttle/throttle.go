@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// What the zero Options mean.
+// What the zero Options mean. Nobody who has a key comes near them, many
+// senders behind one address included, and who guesses gets five tries a second.
 const (
-	DefaultBurst        = 20
-	DefaultPerSecond    = 1
+	DefaultBurst        = 300
+	DefaultPerSecond    = 5
 	DefaultMaxAddresses = 65536
 )
 

@@ -64,8 +64,8 @@ func TestAddressesDoNotAffectEachOther(t *testing.T) {
 func TestOptionsThatAreNotPositiveMeanTheDefaults(t *testing.T) {
 	for _, o := range []Options{{}, {Burst: -1, PerSecond: -1, MaxAddresses: -1}, {PerSecond: math.NaN()}, {PerSecond: math.Inf(-1)}} {
 		th := New(o)
-		assert.Equal(t, DefaultBurst, attempts(th, start, alice, 100))
-		assert.Equal(t, 1, attempts(th, start.Add(time.Second), alice, 100))
+		assert.Equal(t, DefaultBurst, attempts(th, start, alice, 2*DefaultBurst))
+		assert.Equal(t, DefaultPerSecond, attempts(th, start.Add(time.Second), alice, 100))
 	}
 }
 
