@@ -81,13 +81,22 @@ func clone(k store.Key) store.Key {
 }
 
 func (c *change) createKey(key *store.Key, audit store.Audit) error {
-	switch _, err := c.key(key.ID); {
-	case err == nil:
-		return fmt.Errorf("id %q: %w", key.ID, store.ErrExists)
-	case !errors.Is(err, store.ErrNotFound):
-		return err
+	if _, err := c.key(key.ID); !vacant(err) {
+		return taken(err, "id %q", key.ID)
 	}
 	return c.writeKey(nil, key, audit)
+}
+
+// vacant reports whether a look-up has shown that nothing is in the way of a
+// record to be written.
+func vacant(lookUp error) bool { return errors.Is(lookUp, store.ErrNotFound) }
+
+// taken says what is in the way, where it is not the look-up that failed.
+func taken(lookUp error, what string, args ...any) error {
+	if lookUp != nil {
+		return lookUp
+	}
+	return fmt.Errorf(what+": %w", append(args, store.ErrExists)...)
 }
 
 // updateKey brings an edited key into normal form and stages it.
@@ -138,11 +147,8 @@ func (c *change) indexDigests(old, key *store.Key) error {
 		if _, kept := old.Secret(secret.Digest); kept {
 			continue
 		}
-		switch _, err := c.keyByDigest(secret.Digest); {
-		case err == nil:
-			return fmt.Errorf("digest %x…: %w", secret.Digest[:4], store.ErrExists)
-		case !errors.Is(err, store.ErrNotFound):
-			return err
+		if _, err := c.keyByDigest(secret.Digest); !vacant(err) {
+			return taken(err, "digest %x…", secret.Digest[:4])
 		}
 		c.put(digestKey(secret.Digest), []byte(key.ID))
 	}

@@ -2,7 +2,6 @@ package badgerstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -73,11 +72,8 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 }
 
 func (c *change) createUser(user *store.User, audit store.Audit) error {
-	switch _, err := c.user(user.ID); {
-	case err == nil:
-		return fmt.Errorf("id %q: %w", user.ID, store.ErrExists)
-	case !errors.Is(err, store.ErrNotFound):
-		return err
+	if _, err := c.user(user.ID); !vacant(err) {
+		return taken(err, "id %q", user.ID)
 	}
 	c.listUser(user)
 	return c.writeUser(nil, user, audit)
@@ -119,11 +115,8 @@ func (c *change) indexEmail(old, user *store.User) error {
 		return nil
 	}
 	if holdsEmail(user) {
-		switch _, err := c.userByEmail(user.Email); {
-		case err == nil:
-			return fmt.Errorf("email %q: %w", user.Email, store.ErrExists)
-		case !errors.Is(err, store.ErrNotFound):
-			return err
+		if _, err := c.userByEmail(user.Email); !vacant(err) {
+			return taken(err, "email %q", user.Email)
 		}
 		c.put(emailKey(user.Email), []byte(user.ID))
 	}
