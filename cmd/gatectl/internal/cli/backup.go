@@ -146,7 +146,7 @@ func (c *connection) transferFailure(ctx, watched context.Context, t *transfer, 
 	case t.writeErr != nil:
 		return refuse("make room, or name another place with --to", "%s: write: %s", backUpOperation, t.writeErr)
 	case stalled && t.bytes == 0:
-		return refuse("check --admin-url, or wait longer with --timeout", "%s: no answer from %s within %s", backUpOperation, c.url, c.timeout)
+		return c.silenceFailure(backUpOperation)
 	case stalled:
 		return refuse("run it again, or wait longer with --timeout", "%s: nothing more came from %s for %s, after %s", backUpOperation, c.url, c.timeout, sizeText(t.bytes))
 	case t.in == nil:

@@ -19,14 +19,13 @@ func (c *connection) transportFailure(operation string, err error) *failure {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
-	var timeout net.Error
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &dns):
 		return refuse("check --admin-url or "+urlVariable, "%s: look up %s: %s", operation, dns.Name, dns.Err)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return refuse("check --admin-url, or wait longer with --timeout", "%s: no answer from %s within %s", operation, c.url, c.timeout)
+	case unanswered(err):
+		return c.silenceFailure(operation)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return refuse("is otlpgate running? start it with `make run`, or set --admin-url", "%s: nothing listens at %s: connection refused", operation, c.url)
 	case errors.As(err, &certificate):
@@ -35,6 +34,21 @@ func (c *connection) transportFailure(operation string, err error) *failure {
 		return refuse("set --admin-url to the http:// address", "%s: %s does not speak TLS", operation, c.url)
 	}
 	return refuse("check --admin-url, which is the admin endpoint of otlpgate (port 4319 by default)", "%s: %s: %s", operation, c.url, err)
+}
+
+// unanswered reports whether the time to wait for an answer ran out. The
+// server may have got the call.
+func unanswered(err error) bool {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return false
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// silenceFailure is for answers that did not come in time.
+func (c *connection) silenceFailure(operation string) *failure {
+	return refuse("check --admin-url, or wait longer with --timeout", "%s: no answer from %s within %s", operation, c.url, c.timeout)
 }
 
 // strangerFailure is for answers that otlpgate does not give.

@@ -81,7 +81,7 @@ func (p *program) createKey(ctx context.Context, request client.KeyCreate, f *cr
 // came.
 func (c *connection) uncertain(operation string, err error, name string) error {
 	f := c.transportFailure(operation, err)
-	if strings.Contains(f.text, "no answer") {
+	if unanswered(err) {
 		f.hint = "it may have been created all the same: look with `gatectl keys list --query " + shellQuote(name) + "`, and revoke what nobody holds"
 	}
 	return f
