@@ -45,6 +45,36 @@ service: {pipelines: {traces: {processors: [apikey, attributes]}}}
 	}
 }
 
+func TestBatchingByMetadataKeepsKeysApart(t *testing.T) {
+	t.Parallel()
+	c := start(t, options{overlay: `
+receivers: {otlp: {protocols: {grpc: {include_metadata: true}, http: {include_metadata: true}}}}
+processors: {batch: {timeout: 1h, metadata_keys: [apikey.key_id]}}
+service: {pipelines: {traces: {processors: [apikey, batch]}}}
+`})
+	one, other := c.create(t), c.create(t)
+	h := other.bearer()
+	h["apikey.key_id"] = one.id // a claim that must not count
+	for _, s := range senders {
+		require.Equal(t, codes.OK, s.send(t, c, traces, traces.request(), one.bearer()).code, s.name)
+		require.Equal(t, codes.OK, s.send(t, c, traces, traces.request(), h).code, s.name)
+	}
+	c.stop(t) // which sends what is left
+	byKey := map[string]int{}
+	for _, td := range c.sink.traces.AllTraces() {
+		ids := map[string]bool{}
+		for _, rs := range td.ResourceSpans().All() {
+			for _, span := range rs.ScopeSpans().At(0).Spans().All() {
+				id, _ := span.Attributes().Get("apikey.id")
+				ids[id.Str()] = true
+				byKey[id.Str()]++
+			}
+		}
+		assert.Len(t, ids, 1, "a batch holds the spans of one key")
+	}
+	assert.Equal(t, map[string]int{one.id: len(senders), other.id: len(senders)}, byKey)
+}
+
 func TestTheTagsGoWhereTheyAreConfiguredTo(t *testing.T) {
 	t.Parallel()
 	c := start(t, options{overlay: `
