@@ -1,0 +1,53 @@
+package limit
+
+import "slices"
+
+// Policy is what applies to one key. Immutable; nil limits nothing.
+type Policy struct {
+	limits      []Limit
+	concurrency int
+	long        bool // some window is long
+	// fields are the values of the RateLimit-Policy field, by traffic.
+	fields [trafficCount]string
+}
+
+// newPolicy puts a key's own limits in place of those of its plan that are on
+// the same traffic and unit, whatever their window: whoever gives a key 5000
+// requests an hour does not mean 100 a minute as well.
+func newPolicy(plan Plan, own []Limit) *Policy {
+	limits := slices.DeleteFunc(slices.Clone(plan.Limits), func(l Limit) bool {
+		return slices.ContainsFunc(own, func(o Limit) bool { return o.On == l.On && o.Unit == l.Unit })
+	})
+	limits = append(limits, own...)
+	if len(limits) == 0 && plan.Concurrency == 0 {
+		return nil
+	}
+	p := &Policy{
+		limits: limits, concurrency: plan.Concurrency,
+		long: slices.ContainsFunc(limits, func(l Limit) bool { return l.Window.Long() }),
+	}
+	for on := range p.fields {
+		p.fields[on] = p.fieldsOf(Traffic(on))
+	}
+	return p
+}
+
+// NewPolicy returns the policy of a plan alone, nil where it limits nothing.
+func NewPolicy(plan Plan) *Policy { return newPolicy(plan, nil) }
+
+// Limits returns the limits that apply.
+func (p *Policy) Limits() []Limit {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.limits)
+}
+
+// Concurrency is how many requests may be under way at once; 0 means any
+// number.
+func (p *Policy) Concurrency() int {
+	if p == nil {
+		return 0
+	}
+	return p.concurrency
+}
