@@ -20,11 +20,12 @@ var rules = []rule{
 	{pkg: "internal/clientip"},
 	{pkg: "internal/throttle"},
 	{pkg: "internal/limit"},
+	{pkg: "internal/limit/limittest", may: []string{"internal/limit"}},
 	{pkg: "internal/identity", may: []string{"internal/limit"}},
 
 	// Records. A backend sees the contract and nothing that uses it.
 	{pkg: "internal/store", may: []string{"internal/identity", "internal/limit"}},
-	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/identity"}},
+	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/identity", "internal/limit"}},
 	{pkg: "internal/store/storetest", may: []string{"internal/store", "internal/identity", "internal/limit"}},
 
 	// What is done with them.
@@ -52,11 +53,11 @@ var rules = []rule{
 	{pkg: "processor/apikeyprocessor/internal/...", may: []string{"processor/apikeyprocessor/internal/..."}},
 
 	// The command line, a client of the admin API like any other. It offers the
-	// scopes that identity knows, and restores a backup where no API runs, which
-	// takes the backend itself.
+	// scopes that identity knows, reads limits as limit does, and restores a
+	// backup where no API runs, which takes the backend itself.
 	{pkg: "cmd/gatectl/...", may: []string{
 		"internal/admin/api", "internal/admin/client", "internal/credential", "internal/identity",
-		"internal/store/badgerstore", "cmd/gatectl/...",
+		"internal/limit", "internal/store/badgerstore", "cmd/gatectl/...",
 	}},
 
 	// Tests of the whole, without code of their own.

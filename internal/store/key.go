@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // Digest is the SHA-256 of a whole API key, which is all that is kept of it.
@@ -50,6 +51,7 @@ type Key struct {
 	Scopes            []identity.Scope     `json:"scopes"`
 	Projects          []string             `json:"projects,omitempty"` // empty: every project
 	Plan              string               `json:"plan,omitempty"`     // empty: the default plan
+	Limits            []limit.Limit        `json:"limits,omitempty"`   // in place of the plan's on the same traffic and unit
 	AllowedIPs        []netip.Prefix       `json:"allowedIps,omitempty"`
 	ExpectedCountries []string             `json:"expectedCountries,omitempty"`
 	Secrets           []Secret             `json:"secrets"` // newest first

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // maxID is the longest id and email in bytes, so that they fit into the index
@@ -18,12 +20,12 @@ const maxID = 255
 // nil, nothing shared with k.
 //
 // It returns ErrInvalid where no backend could: an id that is empty or longer
-// than 255 bytes, text that is not UTF-8 or holds NUL, a year beyond 9999, or
-// two secrets with one digest.
+// than 255 bytes, text that is not UTF-8 or holds NUL, a year beyond 9999, two
+// secrets with one digest, or limits that package limit refuses.
 func (k Key) Normal() (Key, error) {
 	k.Scopes, k.Projects = cloned(k.Scopes), cloned(k.Projects)
 	k.AllowedIPs, k.ExpectedCountries = cloned(k.AllowedIPs), cloned(k.ExpectedCountries)
-	k.Secrets = cloned(k.Secrets)
+	k.Limits, k.Secrets = cloned(k.Limits), cloned(k.Secrets)
 	times := []*time.Time{&k.CreatedAt, &k.UpdatedAt, &k.ExpiresAt, &k.RevokedAt}
 	texts := []string{k.Name, k.Description, k.Plan, k.CreatedBy, string(k.Type), string(k.Environment), string(k.Role)}
 	texts = append(append(texts, k.Projects...), k.ExpectedCountries...)
@@ -37,7 +39,7 @@ func (k Key) Normal() (Key, error) {
 			return Key{}, fmt.Errorf("two secrets have the same digest: each must be of its own: %w", ErrInvalid)
 		}
 	}
-	err := firstError(checkID(k.ID), checkLength(k.OwnerID), checkTexts(append(texts, k.OwnerID)), normalTimes(times))
+	err := firstError(checkID(k.ID), checkLength(k.OwnerID), checkTexts(append(texts, k.OwnerID)), normalTimes(times), checkLimits(k.Limits))
 	if err != nil {
 		return Key{}, err
 	}
@@ -108,6 +110,18 @@ func checkTexts(texts []string) error {
 		if !utf8.ValidString(t) || strings.ContainsRune(t, 0) {
 			return fmt.Errorf("text %.32q must be UTF-8 without NUL: %w", t, ErrInvalid)
 		}
+	}
+	return nil
+}
+
+func checkLimits(limits []limit.Limit) error {
+	for i, l := range limits {
+		if err := l.Validate(); err != nil {
+			return fmt.Errorf("limits::%d: %w: %w", i, err, ErrInvalid)
+		}
+	}
+	if err := limit.ValidateLimits(limits); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrInvalid)
 	}
 	return nil
 }

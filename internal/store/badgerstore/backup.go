@@ -17,8 +17,9 @@ import (
 //	end      a key of length zero (1 byte), number of records (8), SHA-256 of all before it (32)
 //
 // Integers are big-endian. Keys and values are those of the k, u and a families
-// (see layout.go); everything else in a store follows from them. It holds
-// digests of keys, no secrets.
+// (see layout.go); everything else in a store follows from them, but for counts.
+// Those a backup does not hold: they run out by themselves, most of them before
+// anybody restores it. It holds digests of keys, no secrets.
 const (
 	backupMagic   = "OTLPGATE BACKUP\n"
 	backupFormat  = 1

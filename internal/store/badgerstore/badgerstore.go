@@ -35,8 +35,8 @@ type Options struct {
 	Logger *zap.Logger
 }
 
-// Store is a store.Store over a directory. It is safe for concurrent use; make
-// it with Open and end it with Close.
+// Store is a store.Store and a limit.Keeper over a directory. It is safe for
+// concurrent use; make it with Open and end it with Close.
 type Store struct {
 	directory string
 	logger    *zap.Logger

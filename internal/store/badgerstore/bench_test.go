@@ -93,3 +93,24 @@ func BenchmarkCreateKey(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkKeepCounts keeps counts of 10,000 keys at once, again and again.
+func BenchmarkKeepCounts(b *testing.B) {
+	counts := countsOf(10_000, 300)
+	s := openIn(b, newDirectory(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, s.KeepCounts(b.Context(), counts))
+	}
+}
+
+func BenchmarkCounts(b *testing.B) {
+	counts := countsOf(10_000, 300)
+	s := openIn(b, newDirectory(b))
+	require.NoError(b, s.KeepCounts(b.Context(), counts))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := s.Counts(b.Context(), counts[rand.IntN(len(counts))].Key)
+		require.NoError(b, err)
+	}
+}

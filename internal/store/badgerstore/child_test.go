@@ -3,6 +3,7 @@ package badgerstore
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
@@ -39,7 +41,9 @@ func runChild() {
 	case "spoil":
 		childSpoil(directory)
 	case "write":
-		childWrite(directory)
+		childWrite(directory, false)
+	case "write and keep":
+		childWrite(directory, true)
 	}
 	os.Exit(0)
 }
@@ -147,8 +151,9 @@ func childReadAll(ctx context.Context, s *Store, what string) {
 }
 
 // childWrite creates keys from 0 on and revokes every third, in four
-// goroutines, and prints each acknowledgement in one write: "c 12", "r 12".
-func childWrite(directory string) {
+// goroutines, and prints each acknowledgement in one write: "c 12", "r 12". It
+// may keep counts meanwhile.
+func childWrite(directory string, counts bool) {
 	ctx := context.Background()
 	s, err := Open(ctx, Options{Directory: directory})
 	if err != nil {
@@ -161,6 +166,9 @@ func childWrite(directory string) {
 		os.Exit(exitRefused)
 	}
 	var writing sync.WaitGroup
+	if counts {
+		writing.Go(func() { childKeep(ctx, s) })
+	}
 	for w := range 4 {
 		writing.Go(func() {
 			for n := first + w; ; n += 4 {
@@ -192,6 +200,56 @@ func childWriteOne(ctx context.Context, s *Store, n int) {
 		os.Exit(exitRefused)
 	}
 	_, _ = fmt.Fprintf(os.Stdout, "r %d\n", n)
+}
+
+// childCounts is the number of records that childKeep keeps. They take several
+// transactions.
+const childCounts = 12
+
+// childKeep keeps counts now and then, each time those of a new generation, and
+// acknowledges them: "q 5".
+func childKeep(ctx context.Context, s *Store) {
+	_, newest, err := generations(ctx, s)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(exitRefused)
+	}
+	for generation := newest + 1; ; generation++ {
+		counts := make([]limit.Counts, childCounts)
+		data := bytes.Repeat(binary.BigEndian.AppendUint64(nil, generation), 2<<10)
+		for i := range counts {
+			counts[i] = limit.Counts{Key: storetest.Key(i).ID, Data: data, End: time.Now().Add(time.Hour)}
+		}
+		if err := s.KeepCounts(ctx, counts); err != nil {
+			fmt.Println(err)
+			os.Exit(exitRefused)
+		}
+		_, _ = fmt.Fprintf(os.Stdout, "q %d\n", generation)
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// generations returns the oldest and the newest generation of the counts that
+// are kept, zero where none are.
+func generations(ctx context.Context, s *Store) (oldest, newest uint64, err error) {
+	for i := range childCounts {
+		data, err := s.Counts(ctx, storetest.Key(i).ID)
+		if err != nil {
+			return 0, 0, err
+		}
+		var generation uint64
+		if data != nil {
+			generation = binary.BigEndian.Uint64(data)
+			if !bytes.Equal(data, bytes.Repeat(data[:8], 2<<10)) {
+				return 0, 0, fmt.Errorf("counts %d are of several generations", i)
+			}
+		}
+		if i == 0 || generation < oldest {
+			oldest = generation
+		}
+		newest = max(newest, generation)
+	}
+	return oldest, newest, nil
 }
 
 func pidDigest(n, pid int) store.Digest { return storetest.Digest(n<<24 | pid) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
@@ -27,7 +28,9 @@ func BenchmarkKeyring(b *testing.B) {
 				digests[i] = digest()
 			}
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
-				ring, err := keyring.New(keyring.Options{Source: s, MaxKeys: held})
+				plans, err := limit.NewPlans(nil, limit.DefaultPlan)
+				require.NoError(b, err)
+				ring, err := keyring.New(keyring.Options{Source: s, MaxKeys: held, Plans: plans})
 				require.NoError(b, err)
 				defer ring.Close()
 				if warm {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,19 +32,20 @@ func killRounds(t *testing.T) int {
 
 // acknowledgement is one that a writing child has printed.
 type acknowledgement struct {
-	pid     int
-	n       int
-	revoked bool
+	pid  int
+	kind string // "c", created; "r", revoked; "q", counts of a generation kept
+	n    int
 }
 
 // TestKilledWriterKeepsWhatItAcknowledged kills a process that creates and
-// revokes keys at random moments, start-up included, again and again in one
-// directory.
+// revokes keys and keeps counts at random moments, start-up included, again and
+// again in one directory.
 func TestKilledWriterKeepsWhatItAcknowledged(t *testing.T) {
 	directory := newDirectory(t)
 	var all []acknowledgement
 	rounds := killRounds(t)
-	for round := 0; round < rounds || len(all) == 0; round++ { // a slow machine may take more to acknowledge anything
+	created := func(a acknowledgement) bool { return a.kind == "c" }
+	for round := 0; round < rounds || !slices.ContainsFunc(all, created); round++ { // a slow machine may take more to acknowledge anything
 		all = append(all, killWriter(t, directory, time.Duration(rand.IntN(400)*(1+round/rounds))*time.Millisecond)...)
 		s, err := Open(t.Context(), Options{Directory: directory})
 		require.NoError(t, err, "round %d", round)
@@ -56,7 +58,7 @@ func TestKilledWriterKeepsWhatItAcknowledged(t *testing.T) {
 // killWriter kills a writing child after a time and returns what it had
 // acknowledged.
 func killWriter(t *testing.T, directory string, after time.Duration) []acknowledgement {
-	c := childProcess(t.Context(), "write", directory)
+	c := childProcess(t.Context(), "write and keep", directory)
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
@@ -65,10 +67,8 @@ func killWriter(t *testing.T, directory string, after time.Duration) []acknowled
 	var acknowledged []acknowledgement
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		a := acknowledgement{pid: c.Process.Pid}
-		var kind string
-		_, err := fmt.Sscanf(lines.Text(), "%1s %d", &kind, &a.n)
+		_, err := fmt.Sscanf(lines.Text(), "%1s %d", &a.kind, &a.n)
 		require.NoError(t, err, lines.Text())
-		a.revoked = kind == "r"
 		acknowledged = append(acknowledged, a)
 	}
 	require.Error(t, c.Wait())
@@ -79,12 +79,17 @@ func killWriter(t *testing.T, directory string, after time.Duration) []acknowled
 func requireAcknowledged(t *testing.T, s *Store, all []acknowledgement) {
 	t.Helper()
 	listed := listedIDs(t, s)
+	kept := 0
 	for _, a := range all {
+		if a.kind == "q" {
+			kept = max(kept, a.n)
+			continue
+		}
 		k, err := s.KeyByDigest(t.Context(), pidDigest(a.n, a.pid))
 		require.NoError(t, err, "an acknowledged key must be found")
 		require.True(t, strings.HasSuffix(k.ID, "_"+strconv.Itoa(a.pid)))
 		require.True(t, listed[k.ID], "a key that is found must be listed")
-		if a.revoked {
+		if a.kind == "r" {
 			require.False(t, k.RevokedAt.IsZero(), "an acknowledged revocation must hold")
 		}
 	}
@@ -92,6 +97,9 @@ func requireAcknowledged(t *testing.T, s *Store, all []acknowledgement) {
 	require.NoError(t, err)
 	require.Len(t, listed, keys)
 	requireGapless(t, s)
+	oldest, _, err := generations(t.Context(), s)
+	require.NoError(t, err, "counts are the old or the new")
+	require.GreaterOrEqual(t, oldest, uint64(kept), "acknowledged counts must be kept")
 }
 
 func listedIDs(t *testing.T, s *Store) map[string]bool {

@@ -23,6 +23,8 @@ import (
 //	v created id                 → every user by age
 //	a seq                        → audit record, JSON of store.Audit
 //	t len target seq             → audit records by target
+//	q id                         → counts of the API key's long windows: when they
+//	                               end, Unix microseconds, 8 bytes; limit.Counts.Data
 //
 // created is Unix microseconds with the sign bit flipped, seq and created are
 // 8 bytes big-endian, len is one byte; so families sort by age. The values of
@@ -36,6 +38,15 @@ import (
 // only, and a d or e entry that is given up is overwritten with a tombstone,
 // the empty id. Listing entries that have become stale are deleted, as one that
 // came back would be skipped.
+//
+// The q family stands apart. What it holds is transient and says nothing about
+// who may enter: its writes are no changes and have neither number nor audit
+// record; its entries are deleted when they are empty and expire by themselves,
+// and one that came back would refuse too much at worst, until the end that it
+// names. So checkHistory, the watermark and backups leave it out, while inspect
+// verifies tables whatever is in them. Where the end of the log is lost and held
+// nothing but counts, those of before are taken for the newest. Releases that do
+// not know the family never read it, so it came without a new schema version.
 const (
 	metaFamily     = 'm'
 	keyFamily      = 'k'
@@ -48,6 +59,7 @@ const (
 	userAgeFamily  = 'v'
 	auditFamily    = 'a'
 	targetFamily   = 't'
+	countsFamily   = 'q'
 	stateLive      = 'l'
 	stateRevoked   = 'r'
 	positionLength = 8
@@ -62,6 +74,7 @@ var (
 
 func keyKey(id string) []byte      { return append([]byte{keyFamily}, id...) }
 func userKey(id string) []byte     { return append([]byte{userFamily}, id...) }
+func countsKey(id string) []byte   { return append([]byte{countsFamily}, id...) }
 func emailKey(email string) []byte { return append([]byte{emailFamily}, store.EmailKey(email)...) }
 func digestKey(digest store.Digest) []byte {
 	return append([]byte{digestFamily}, digest[:]...)

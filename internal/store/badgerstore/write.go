@@ -35,7 +35,8 @@ var ErrNoSpace = errors.New("no space left")
 // commits the batch, still holding mu; the others wait for that. So changes
 // happen strictly one after the other, none is built on one that is not in its
 // own or an earlier, committed batch, and a caller that waits has somebody
-// behind it who will commit.
+// behind it who will commit. Counts, which are no changes, are committed between
+// batches; see commitCounts.
 type writer struct {
 	waiting atomic.Int64 // callers that want mu
 
@@ -170,17 +171,23 @@ func (s *Store) commit() {
 	if b.err = b.set(entry{changeKey, seal(changeKey, payload)}); b.err != nil {
 		return
 	}
-	if err := guard(b.txn.Commit); err != nil {
-		// A commit that failed to sync may still be seen, and may or may not
-		// survive. Nothing may be built on it.
-		w.broken = err
-		b.err = fmt.Errorf("commit: %w", err)
+	if b.err = w.end(b.txn); b.err != nil {
 		return
 	}
 	w.change = newest
 	if err := s.mark.set(newest); err != nil {
 		s.logger.Warn("watermark lags behind the store: " + err.Error())
 	}
+}
+
+// end commits a transaction. The lock must be held. A commit that failed to sync
+// may still be seen, and may or may not survive: nothing may be built on it.
+func (w *writer) end(txn *badger.Txn) error {
+	if err := guard(txn.Commit); err != nil {
+		w.broken = err
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
 // writable reports whether writes are accepted.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -29,6 +30,10 @@ func Key(n int) store.Key {
 		Type: identity.SystemKey, Environment: identity.Live, Role: identity.Member,
 		Scopes:   []identity.Scope{identity.TracesWrite, identity.LogsWrite},
 		Projects: []string{"default", "shop"}, Plan: "pro",
+		Limits: []limit.Limit{
+			{On: limit.Ingest, Unit: limit.Requests, Max: 500, Window: limit.Window(time.Minute)},
+			{On: limit.Profiles, Unit: limit.Bytes, Max: limit.MaxMax, Window: limit.MaxWindow},
+		},
 		AllowedIPs:        []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ExpectedCountries: []string{"DE", "FR"},
 		Secrets:           []store.Secret{{Digest: Digest(n), Hint: fmt.Sprintf("px_live_%04d…abcd", n), CreatedAt: at(n)}},

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -70,12 +71,12 @@ var keyTests = map[string]func(*testing.T, store.Store){
 		updated := updateKey(t, s, created.ID, func(k *store.Key) {
 			require.Equal(t, created, *k)
 			k.Name, k.Scopes, k.UpdatedAt, k.RevokedAt = "new", []identity.Scope{identity.Admin}, at(9), at(10)
-			k.Plan, k.Projects, k.Declared, k.Withdrawn, k.Bootstrap = "", nil, true, true, true
+			k.Plan, k.Limits, k.Projects, k.Declared, k.Withdrawn, k.Bootstrap = "", nil, nil, true, true, true
 		})
 		require.Greater(t, updated.Revision, created.Revision)
 		want := created
 		want.Name, want.Scopes, want.UpdatedAt, want.RevokedAt = "new", []identity.Scope{identity.Admin}, at(9), at(10)
-		want.Plan, want.Projects, want.Declared, want.Withdrawn, want.Bootstrap = "", nil, true, true, true
+		want.Plan, want.Limits, want.Projects, want.Declared, want.Withdrawn, want.Bootstrap = "", nil, nil, true, true, true
 		want.Revision = updated.Revision
 		require.Equal(t, want, updated)
 		read, err := s.KeyByDigest(t.Context(), Digest(1))
@@ -165,12 +166,13 @@ var keyTests = map[string]func(*testing.T, store.Store){
 		k.CreatedAt = time.Date(2026, 1, 2, 3, 4, 5, 123_456_789, zone)
 		k.ExpiresAt = k.CreatedAt.AddDate(1, 0, 0)
 		k.Secrets[0].CreatedAt = k.CreatedAt
-		k.Scopes, k.Projects = []identity.Scope{}, []string{}
+		k.Scopes, k.Projects, k.Limits = []identity.Scope{}, []string{}, []limit.Limit{}
 		got := createKey(t, s, k)
 		want := time.Date(2026, 1, 2, 2, 4, 5, 123_456_000, time.UTC)
 		require.Equal(t, want, got.CreatedAt)
 		require.Nil(t, got.Scopes)
 		require.Nil(t, got.Projects)
+		require.Nil(t, got.Limits)
 		read, err := s.Key(t.Context(), k.ID)
 		require.NoError(t, err)
 		require.Equal(t, got, read)
@@ -182,6 +184,7 @@ var keyTests = map[string]func(*testing.T, store.Store){
 		scribble := func(k *store.Key) {
 			k.Scopes[0], k.Projects[0], k.ExpectedCountries[0] = identity.Admin, "x", "x"
 			k.AllowedIPs[0], k.Secrets[0] = Key(1).AllowedIPs[1], store.Secret{Hint: "x"}
+			k.Limits[0] = Key(1).Limits[1]
 		}
 		scribble(&k)
 		scribble(&created)
@@ -217,6 +220,9 @@ var keyTests = map[string]func(*testing.T, store.Store){
 			"not UTF-8":    func(k *store.Key) { k.Description = "\xff" },
 			"NUL in lists": func(k *store.Key) { k.Projects = []string{"ok", "\x00"} },
 			"same digest":  func(k *store.Key) { k.Secrets = append(k.Secrets, k.Secrets[0]) },
+			"bad limit":    func(k *store.Key) { k.Limits[1].Max = 0 },
+			"same limit":   func(k *store.Key) { k.Limits[1] = k.Limits[0] },
+			"many limits":  func(k *store.Key) { k.Limits = manyLimits() },
 			"year 10000":   func(k *store.Key) { k.ExpiresAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
 		} {
 			k := Key(1)
@@ -226,4 +232,13 @@ var keyTests = map[string]func(*testing.T, store.Store){
 		}
 		require.Zero(t, requireGaplessAudit(t, s))
 	},
+}
+
+// manyLimits returns sound limits, one more than a key can have.
+func manyLimits() []limit.Limit {
+	many := make([]limit.Limit, limit.MaxLimits+1)
+	for i := range many {
+		many[i] = limit.Limit{On: limit.Ingest, Unit: limit.Requests, Max: 1, Window: limit.Window(i+1) * limit.MinWindow}
+	}
+	return many
 }
