@@ -12,17 +12,22 @@ import (
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/throttle"
 )
 
-// Options configure a gate; all fields but Now are required.
+// Options configure a gate; all fields but the clocks are required.
 type Options struct {
 	Format   credential.Format
 	Headers  credential.Headers
 	Keyring  *keyring.Keyring
 	Clients  *clientip.Resolver
 	Throttle *throttle.Throttle
-	Now      func() time.Time // nil means time.Now
+	// Counter counts what keys spend, by the time of Clock, which must not go
+	// back; nil means time.Now.
+	Counter limit.Counter
+	Clock   func() time.Time
+	Now     func() time.Time // nil means time.Now
 }
 
 // Gate admits requests. It is safe for concurrent use.
@@ -32,6 +37,8 @@ type Gate struct {
 	keyring  *keyring.Keyring
 	clients  *clientip.Resolver
 	throttle *throttle.Throttle
+	counter  limit.Counter
+	clock    func() time.Time
 	now      func() time.Time
 }
 
@@ -39,10 +46,13 @@ type Gate struct {
 func New(o Options) *Gate {
 	g := &Gate{
 		format: o.Format, headers: o.Headers, keyring: o.Keyring,
-		clients: o.Clients, throttle: o.Throttle, now: o.Now,
+		clients: o.Clients, throttle: o.Throttle, counter: o.Counter, clock: o.Clock, now: o.Now,
 	}
 	if g.now == nil {
 		g.now = time.Now
+	}
+	if g.clock == nil {
+		g.clock = time.Now
 	}
 	return g
 }
@@ -108,6 +118,7 @@ func (g *Gate) ClientAddr(r Request) netip.Addr { return g.clients.Resolve(r.Pee
 
 func (g *Gate) admit(r Request, id *identity.Identity) *identity.Admission {
 	a := identity.NewAdmission(id, g)
+	a.Tab = limit.NewTab(g.counter, g.clock, id.KeyID, id.Limits)
 	if len(id.AllowedIPs) > 0 && !id.AllowsAddress(g.ClientAddr(r)) {
 		a.Refuse(refuseAddress)
 	}

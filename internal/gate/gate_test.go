@@ -15,6 +15,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/throttle"
 )
@@ -56,7 +57,9 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{source: &source{keys: map[store.Digest]store.Key{}}, now: epoch}
 	clock := func() time.Time { return f.now }
-	ring, err := keyring.New(keyring.Options{Source: f.source, MaxKeys: 1000, Now: clock})
+	plans, err := limit.NewPlans(nil, limit.DefaultPlan)
+	require.NoError(t, err)
+	ring, err := keyring.New(keyring.Options{Source: f.source, MaxKeys: 1000, Plans: plans, Now: clock})
 	require.NoError(t, err)
 	t.Cleanup(ring.Close)
 	headers, err := credential.NewHeaders(nil)

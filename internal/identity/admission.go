@@ -5,6 +5,9 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/client"
+	"google.golang.org/grpc/codes"
+
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // The attributes of an admission as client.AuthData; other components refer to
@@ -30,6 +33,13 @@ type Rejection struct {
 // answer truly. It never holds the credential. Safe for concurrent use.
 type Admission struct {
 	*Identity
+	// Tab is what the request is charged; nil where nothing is limited. Set it
+	// before the admission is shared.
+	Tab *limit.Tab
+	// OverLimitCode is the code of refusals for being over a limit, where it is
+	// not to be RESOURCE_EXHAUSTED. Set it before the admission is shared.
+	OverLimitCode codes.Code
+
 	issuer  any
 	settled atomic.Bool
 

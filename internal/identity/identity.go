@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // KeyType tells keys that belong to a user from keys of the system.
@@ -60,6 +62,7 @@ type Identity struct {
 	Scopes      ScopeSet
 	Projects    []string       // empty: every project
 	AllowedIPs  []netip.Prefix // empty: every address
+	Limits      *limit.Policy  // nil: none
 }
 
 // AllowsProject reports whether telemetry of that project may be sent; the

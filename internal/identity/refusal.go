@@ -32,6 +32,10 @@ const (
 	ProjectNotAllowed   Reason = "project_not_allowed"
 	TooManyFailures     Reason = "too_many_failures"
 	KeyUnresolvable     Reason = "key_unresolvable"
+	RateLimited         Reason = "rate_limited"
+	ConcurrencyExceeded Reason = "concurrency_exceeded"
+	LargerThanLimit     Reason = "larger_than_limit"
+	LimitsUnavailable   Reason = "limits_unavailable"
 )
 
 // codeOf gives each reason its gRPC code; the OTLP specification derives
@@ -50,10 +54,15 @@ var codeOf = map[Reason]codes.Code{
 	ProjectNotAllowed:   codes.PermissionDenied,
 	TooManyFailures:     codes.ResourceExhausted,
 	KeyUnresolvable:     codes.Unavailable,
+	RateLimited:         codes.ResourceExhausted,
+	ConcurrencyExceeded: codes.ResourceExhausted,
+	LargerThanLimit:     codes.InvalidArgument,
+	LimitsUnavailable:   codes.Unavailable,
 }
 
 // httpStatusOf maps the codes above as the OTLP/HTTP specification does.
 var httpStatusOf = map[codes.Code]int{
+	codes.InvalidArgument:   http.StatusBadRequest,
 	codes.Unauthenticated:   http.StatusUnauthorized,
 	codes.PermissionDenied:  http.StatusForbidden,
 	codes.ResourceExhausted: http.StatusTooManyRequests,
@@ -73,6 +82,9 @@ type Refusal struct {
 	// cannot help. At least a second, since the OTLP receiver truncates it to
 	// whole seconds.
 	RetryAfter time.Duration
+
+	code     codes.Code        // in place of the reason's own, where it is set
+	metadata map[string]string // of the google.rpc.ErrorInfo
 }
 
 // NewRefusal refuses for good.
@@ -93,6 +105,9 @@ func (r *Refusal) Error() string { return r.Message }
 // Code returns the gRPC code. A reason without one is still a refusal: the zero
 // code would tell the caller that all is well.
 func (r *Refusal) Code() codes.Code {
+	if r.code != codes.OK {
+		return r.code
+	}
 	if code, ok := codeOf[r.Reason]; ok {
 		return code
 	}
@@ -106,7 +121,9 @@ func (r *Refusal) HTTPStatus() int { return httpStatusOf[r.Code()] }
 // caller may retry, a google.rpc.RetryInfo: without it exporters treat
 // RESOURCE_EXHAUSTED as permanent.
 func (r *Refusal) GRPCStatus() *status.Status {
-	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: string(r.Reason), Domain: errorDomain}}
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
+		Reason: string(r.Reason), Domain: errorDomain, Metadata: r.metadata,
+	}}
 	if r.RetryAfter > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.RetryAfter)})
 	}

@@ -52,9 +52,11 @@ func TestEveryReasonHasItsStatuses(t *testing.T) {
 		DisabledKey: unauthenticated, NoIdentity: unauthenticated,
 		MissingScope: denied, AddressNotAllowed: denied, ProjectNotAllowed: denied,
 		TooManyFailures: {codes.ResourceExhausted, 429}, KeyUnresolvable: {codes.Unavailable, 503},
+		RateLimited: {codes.ResourceExhausted, 429}, ConcurrencyExceeded: {codes.ResourceExhausted, 429},
+		LargerThanLimit: {codes.InvalidArgument, 400}, LimitsUnavailable: {codes.Unavailable, 503},
 	}
 	all := reasons(t)
-	require.GreaterOrEqual(t, len(all), 13)
+	require.GreaterOrEqual(t, len(all), 17)
 	seen := map[Reason]bool{}
 	for _, reason := range all {
 		require.Contains(t, want, reason, "name its statuses here")

@@ -1,11 +1,13 @@
 package keyring
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -54,12 +56,12 @@ var (
 )
 
 // fill sets the answer for a key that exists.
-func (e *entry) fill(key *store.Key, owner *store.User, defaultPlan string) error {
+func (e *entry) fill(key *store.Key, owner *store.User, plans *limit.Plans) error {
 	secret, ok := key.Secret(store.Digest(e.digest))
 	if !ok {
 		return fmt.Errorf("look up key by digest: store returned key %s, which has no such secret", key.ID)
 	}
-	e.identity = identityOf(key, owner, defaultPlan)
+	e.identity = identityOf(key, owner, plans)
 	e.endsAt = earliest(key.ExpiresAt, secret.ExpiresAt)
 	switch {
 	case !key.RevokedAt.IsZero():
@@ -74,7 +76,7 @@ func (e *entry) fill(key *store.Key, owner *store.User, defaultPlan string) erro
 
 // identityOf cuts the key's scopes down to what its role, and for a user key
 // its owner's role of this moment, allows.
-func identityOf(key *store.Key, owner *store.User, defaultPlan string) *identity.Identity {
+func identityOf(key *store.Key, owner *store.User, plans *limit.Plans) *identity.Identity {
 	role := key.Role
 	if key.Type == identity.UserKey {
 		role = ""
@@ -82,15 +84,12 @@ func identityOf(key *store.Key, owner *store.User, defaultPlan string) *identity
 			role = owner.Role
 		}
 	}
-	plan := key.Plan
-	if plan == "" {
-		plan = defaultPlan
-	}
 	return &identity.Identity{
 		KeyID: key.ID, KeyName: key.Name, KeyType: key.Type, Environment: key.Environment,
-		OwnerID: key.OwnerID, Plan: plan, Role: role,
+		OwnerID: key.OwnerID, Plan: cmp.Or(key.Plan, plans.Default()), Role: role,
 		Scopes:   identity.NewScopeSet(key.Scopes...).Intersect(role.Scopes()),
 		Projects: key.Projects, AllowedIPs: key.AllowedIPs,
+		Limits: plans.Policy(key.Plan, key.Limits),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -55,8 +56,9 @@ type Options struct {
 	// StoreTimeout bounds one read of the store, which many requests may
 	// share; zero means DefaultStoreTimeout.
 	StoreTimeout time.Duration
-	// DefaultPlan is the plan of keys that name none.
-	DefaultPlan string
+	// Plans are what keys are limited by. Required: without them every key
+	// would be unlimited.
+	Plans *limit.Plans
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Observer may be nil.
@@ -76,13 +78,16 @@ type Keyring struct {
 	flights      singleflight.Group
 	storeTimeout time.Duration
 	negativeTTL  time.Duration
-	defaultPlan  string
+	plans        *limit.Plans
 	now          func() time.Time
 	observer     Observer
 }
 
 // New returns an empty keyring over a source.
 func New(o Options) (*Keyring, error) {
+	if o.Plans == nil {
+		return nil, errors.New("make keyring: Plans is required")
+	}
 	c, err := newCache(o.MaxKeys)
 	if err != nil {
 		return nil, fmt.Errorf("make key cache of %d keys: %w", o.MaxKeys, err)
@@ -91,7 +96,7 @@ func New(o Options) (*Keyring, error) {
 		source: o.Source, cache: c,
 		digests: newGenerations(), owners: newGenerations(),
 		storeTimeout: o.StoreTimeout, negativeTTL: o.NegativeTTL,
-		defaultPlan: o.DefaultPlan, now: o.Now, observer: o.Observer,
+		plans: o.Plans, now: o.Now, observer: o.Observer,
 	}
 	if k.storeTimeout == 0 {
 		k.storeTimeout = DefaultStoreTimeout
@@ -204,7 +209,7 @@ func (k *Keyring) load(ctx context.Context, digest credential.Digest, generation
 	if err != nil {
 		return nil, err
 	}
-	return e, e.fill(&key, owner, k.defaultPlan)
+	return e, e.fill(&key, owner, k.plans)
 }
 
 // loadOwner returns the owner's record, nil for a system key or where the

@@ -16,6 +16,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -95,7 +96,9 @@ func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 func newRing(t testing.TB, s Source, edit ...func(*Options)) (*Keyring, *clock) {
 	t.Helper()
 	c := &clock{}
-	o := Options{Source: s, MaxKeys: 1000, NegativeTTL: 10 * time.Second, DefaultPlan: "free", Now: c.now}
+	plans, err := limit.NewPlans(nil, limit.DefaultPlan)
+	require.NoError(t, err)
+	o := Options{Source: s, MaxKeys: 1000, NegativeTTL: 10 * time.Second, Plans: plans, Now: c.now}
 	for _, f := range edit {
 		f(&o)
 	}
@@ -502,13 +505,49 @@ func TestGuessingDoesNotPushOutKnownKeys(t *testing.T) {
 
 func TestDefaultPlanStandsInForNone(t *testing.T) {
 	for plan, want := range map[string]string{"": "free", "pro": "pro"} {
-		s, d := newSource(), digestOf(0)
-		key := userKey(d)
-		key.Plan = plan
-		s.put(key)
-		ring, _ := newRing(t, s)
-		id, refusal := ring.Lookup(t.Context(), d)
-		require.Nil(t, refusal)
-		assert.Equal(t, want, id.Plan)
+		assert.Equal(t, want, identityOfKey(t, func(k *store.Key) { k.Plan = plan }).Plan)
 	}
+}
+
+// identityOfKey returns what a key of ada's stands for.
+func identityOfKey(t *testing.T, edit func(*store.Key)) *identity.Identity {
+	t.Helper()
+	s, d := newSource(), digestOf(0)
+	key := userKey(d)
+	edit(&key)
+	s.put(key)
+	ring, _ := newRing(t, s)
+	id, refusal := ring.Lookup(t.Context(), d)
+	require.Nil(t, refusal)
+	return id
+}
+
+func TestLimitsAreThoseOfThePlanAndTheKeysOwnInPlaceOfThem(t *testing.T) {
+	perMinute := func(on limit.Traffic, n int64) limit.Limit {
+		return limit.Limit{On: on, Unit: limit.Requests, Max: n, Window: limit.Window(time.Minute)}
+	}
+	own := limit.Limit{On: limit.Ingest, Unit: limit.Requests, Max: 7, Window: limit.LongWindow}
+	for name, tt := range map[string]struct {
+		plan        string
+		own         []limit.Limit
+		want        []limit.Limit
+		concurrency int
+	}{
+		"no plan":                       {"", nil, []limit.Limit{perMinute(limit.Ingest, 100), perMinute(limit.API, 60)}, 5},
+		"a plan":                        {"pro", nil, []limit.Limit{perMinute(limit.Ingest, 1000), perMinute(limit.API, 300)}, 20},
+		"a plan that is not there":      {"gone", nil, []limit.Limit{perMinute(limit.Ingest, 100), perMinute(limit.API, 60)}, 5},
+		"an unlimited plan":             {"enterprise", nil, nil, 0},
+		"limits of its own":             {"pro", []limit.Limit{own}, []limit.Limit{perMinute(limit.API, 300), own}, 20},
+		"limits of its own alone":       {"enterprise", []limit.Limit{own}, []limit.Limit{own}, 0},
+		"its own on a plan that is not": {"gone", []limit.Limit{own}, []limit.Limit{perMinute(limit.API, 60), own}, 5},
+	} {
+		id := identityOfKey(t, func(k *store.Key) { k.Plan, k.Limits = tt.plan, tt.own })
+		assert.Equal(t, tt.want, id.Limits.Limits(), name)
+		assert.Equal(t, tt.concurrency, id.Limits.Concurrency(), name)
+	}
+}
+
+func TestNoKeyringWithoutPlans(t *testing.T) {
+	_, err := New(Options{Source: newSource(), MaxKeys: 1})
+	assert.EqualError(t, err, "make keyring: Plans is required")
 }
