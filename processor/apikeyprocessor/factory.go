@@ -39,7 +39,11 @@ func createTraces(ctx context.Context, set processor.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, cfg, next, p.processTraces,
+	watched, err := watchTraces(next)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, cfg, watched, p.processTraces,
 		processorhelper.WithCapabilities(mutates), processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))
 }
 
@@ -48,7 +52,11 @@ func createMetrics(ctx context.Context, set processor.Settings, cfg component.Co
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, cfg, next, p.processMetrics,
+	watched, err := watchMetrics(next)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewMetrics(ctx, set, cfg, watched, p.processMetrics,
 		processorhelper.WithCapabilities(mutates), processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))
 }
 
@@ -57,7 +65,11 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs,
+	watched, err := watchLogs(next)
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, cfg, watched, p.processLogs,
 		processorhelper.WithCapabilities(mutates), processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))
 }
 
@@ -66,6 +78,10 @@ func createProfiles(ctx context.Context, set processor.Settings, cfg component.C
 	if err != nil {
 		return nil, err
 	}
-	return xprocessorhelper.NewProfiles(ctx, set, cfg, next, p.processProfiles,
+	watched, err := watchProfiles(next)
+	if err != nil {
+		return nil, err
+	}
+	return xprocessorhelper.NewProfiles(ctx, set, cfg, watched, p.processProfiles,
 		xprocessorhelper.WithCapabilities(mutates), xprocessorhelper.WithStart(p.start), xprocessorhelper.WithShutdown(p.shutdown))
 }

@@ -17,6 +17,9 @@ func (p *apiKeyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 	if err := g.checkProjects(ld.LogRecordCount()); err != nil {
 		return ld, err
 	}
+	if err := g.spend(g.items, func() int { return new(plog.ProtoMarshaler).LogsSize(ld) }); err != nil {
+		return ld, err
+	}
 	for _, rl := range ld.ResourceLogs().All() {
 		g.cleanResource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {

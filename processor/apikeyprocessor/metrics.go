@@ -18,6 +18,9 @@ func (p *apiKeyProcessor) processMetrics(ctx context.Context, md pmetric.Metrics
 	if err := g.checkProjects(md.DataPointCount()); err != nil {
 		return md, err
 	}
+	if err := g.spend(g.items, func() int { return new(pmetric.ProtoMarshaler).MetricsSize(md) }); err != nil {
+		return md, err
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		g.cleanResource(rm.Resource().Attributes())
 		for _, sm := range rm.ScopeMetrics().All() {

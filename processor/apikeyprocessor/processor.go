@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/processor/apikeyprocessor/internal/metadata"
 )
 
@@ -83,6 +84,7 @@ func (p *apiKeyProcessor) enter(ctx context.Context, signal identity.Signal, ite
 func (g *passage) refuse(r *identity.Refusal) error {
 	if g.admission != nil {
 		g.admission.Refuse(r)
+		g.admission.Tab.Fail()
 	}
 	g.countRefused(g.items, r.Reason)
 	return r
@@ -101,6 +103,19 @@ func (g *passage) checkProjects(remaining int) error {
 	g.admission.Reject(g.signal, int64(dropped), g.refused.message())
 	g.countRefused(dropped, identity.ProjectNotAllowed)
 	g.items = remaining
+	return nil
+}
+
+// spend charges what passes. Size returns its bytes, and is called only where a
+// limit is on them: measuring walks through all of the telemetry.
+func (g *passage) spend(items int, size func() int) error {
+	bytes := 0
+	if g.admission.Tab.Counts(limit.Bytes) {
+		bytes = size()
+	}
+	if refusal := g.admission.Spend(g.ctx, g.apiKeyProcessor, g.signal.Traffic(), int64(items), int64(bytes)); refusal != nil {
+		return g.refuse(refusal)
+	}
 	return nil
 }
 

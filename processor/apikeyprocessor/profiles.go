@@ -18,6 +18,9 @@ func (p *apiKeyProcessor) processProfiles(ctx context.Context, pd pprofile.Profi
 	if err := g.checkProjects(pd.ProfileCount()); err != nil {
 		return pd, err
 	}
+	if err := g.spend(pd.SampleCount(), func() int { return new(pprofile.ProtoMarshaler).ProfilesSize(pd) }); err != nil {
+		return pd, err
+	}
 	dictionary := profileAttributes{dictionary: pd.Dictionary()}
 	dictionary.takeOut(g)
 	if g.config.Tag == TagRecord {

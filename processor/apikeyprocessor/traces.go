@@ -17,6 +17,9 @@ func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 	if err := g.checkProjects(td.SpanCount()); err != nil {
 		return td, err
 	}
+	if err := g.spend(g.items, func() int { return new(ptrace.ProtoMarshaler).TracesSize(td) }); err != nil {
+		return td, err
+	}
 	for _, rs := range td.ResourceSpans().All() {
 		g.cleanResource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
