@@ -98,7 +98,10 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 		},
 		ClientAddr: func(r *http.Request) netip.Addr { return door.ClientAddr(requestOf(r)) },
 		Ready:      e.ready,
-		Plans:      limit.BuiltinPlans(), DefaultPlan: e.config.DefaultPlan,
+		Plans:      e.plans,
+		State: func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error) {
+			return e.limits.counter.State(ctx, e.limits.clock(), keyID, p)
+		},
 		Logger: e.settings.Logger, Version: e.settings.BuildInfo.Version,
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -75,6 +76,7 @@ type answer struct {
 	header   http.Header
 	message  string
 	reason   string // of its ErrorInfo
+	numbers  map[string]string
 	retry    time.Duration
 	rejected int64
 	why      string // of a partial success
@@ -85,7 +87,7 @@ func (a *answer) fromStatus(st *status.Status) {
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
-			a.reason = d.GetReason()
+			a.reason, a.numbers = d.GetReason(), d.GetMetadata()
 		case *errdetails.RetryInfo:
 			a.retry = d.GetRetryDelay().AsDuration()
 		}
@@ -112,33 +114,39 @@ func sendGRPC(t *testing.T, f *fixture, data any, headers map[string]string) (a 
 	t.Helper()
 	ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(headers))
 	var err error
+	var header metadata.MD
+	keep := grpc.Header(&header)
 	switch data := data.(type) {
 	case ptrace.Traces:
 		var r ptraceotlp.ExportResponse
-		r, err = ptraceotlp.NewGRPCClient(f.grpc).Export(ctx, ptraceotlp.NewExportRequestFromTraces(data))
+		r, err = ptraceotlp.NewGRPCClient(f.grpc).Export(ctx, ptraceotlp.NewExportRequestFromTraces(data), keep)
 		if err == nil {
 			a.rejected, a.why = r.PartialSuccess().RejectedSpans(), r.PartialSuccess().ErrorMessage()
 		}
 	case pmetric.Metrics:
 		var r pmetricotlp.ExportResponse
-		r, err = pmetricotlp.NewGRPCClient(f.grpc).Export(ctx, pmetricotlp.NewExportRequestFromMetrics(data))
+		r, err = pmetricotlp.NewGRPCClient(f.grpc).Export(ctx, pmetricotlp.NewExportRequestFromMetrics(data), keep)
 		if err == nil {
 			a.rejected, a.why = r.PartialSuccess().RejectedDataPoints(), r.PartialSuccess().ErrorMessage()
 		}
 	case plog.Logs:
 		var r plogotlp.ExportResponse
-		r, err = plogotlp.NewGRPCClient(f.grpc).Export(ctx, plogotlp.NewExportRequestFromLogs(data))
+		r, err = plogotlp.NewGRPCClient(f.grpc).Export(ctx, plogotlp.NewExportRequestFromLogs(data), keep)
 		if err == nil {
 			a.rejected, a.why = r.PartialSuccess().RejectedLogRecords(), r.PartialSuccess().ErrorMessage()
 		}
 	case pprofile.Profiles:
 		var r pprofileotlp.ExportResponse
-		r, err = pprofileotlp.NewGRPCClient(f.grpc).Export(ctx, pprofileotlp.NewExportRequestFromProfiles(data))
+		r, err = pprofileotlp.NewGRPCClient(f.grpc).Export(ctx, pprofileotlp.NewExportRequestFromProfiles(data), keep)
 		if err == nil {
 			a.rejected, a.why = r.PartialSuccess().RejectedProfiles(), r.PartialSuccess().ErrorMessage()
 		}
 	}
 	a.fromStatus(status.Convert(err))
+	a.header = http.Header{}
+	for name, values := range header {
+		a.header[http.CanonicalHeaderKey(name)] = values
+	}
 	return a
 }
 

@@ -22,27 +22,36 @@ import (
 // whoever can answer it truly: our middleware, where this server's requests are
 // known to pass it, or for a valid key the processor.
 func (e *gateExtension) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
-	if a := admissionFrom(ctx, e.gate); a != nil { // the tap handle was here
+	if a := admissionFrom(ctx, e.gate); a != nil { // the tap handle was here, so the interceptors are to come
 		return withAdmission(ctx, a, e.credentialHeaders), nil
 	}
 	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: sources, Peer: peerFrom(ctx)})
 	if method, ok := grpc.Method(ctx); ok {
-		refusal = e.judgeGRPC(ctx, a, refusal, method)
-		if refusal != nil {
-			return ctx, refusal
-		}
-		return withAdmission(ctx, a, e.credentialHeaders), nil
+		return e.authenticateGRPC(ctx, a, refusal, signalOfMethod(method))
 	}
 	return e.authenticateHTTP(ctx, a, refusal)
+}
+
+func (e *gateExtension) authenticateGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, signal identity.Signal) (context.Context, error) {
+	refusal = e.admit(ctx, a, refusal, signal, transportGRPC)
+	if refusal != nil || !e.intercepts.Load() { // nobody else can, and an interceptor could not take it back
+		_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails where there is no stream to set it on
+	}
+	if refusal != nil {
+		return ctx, refusal
+	}
+	closeAfter(ctx, a.Tab)
+	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
 func (e *gateExtension) authenticateHTTP(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) (context.Context, error) {
 	server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
 	guarded := e.guarded.has(server)
-	if refusal == nil && !guarded && e.processors.Load() == 0 {
-		// Nobody is known to come after this door, so the scope cannot be
-		// left to anybody.
-		refusal = e.gate.Authorize(a, identity.SignalUnknown)
+	if refusal == nil {
+		a.OverLimitCode = e.overLimitCode
+	}
+	if refusal == nil && !guarded {
+		refusal = e.admitAlone(ctx, a)
 	}
 	switch {
 	case refusal != nil && guarded && refusal.HTTPStatus() != http.StatusUnauthorized:
@@ -54,6 +63,34 @@ func (e *gateExtension) authenticateHTTP(ctx context.Context, a *identity.Admiss
 		e.countAcceptance(ctx, a, transportHTTP)
 	}
 	return withAdmission(ctx, a, e.credentialHeaders), nil
+}
+
+// admitAlone judges and charges a request of which the middleware is not known
+// to come next. A refusal is left to the processor, which can answer it truly,
+// by recording it in the admission; where there is no processor either, nobody
+// is known to come after this door, so that it is returned, and so that the
+// scope cannot be left to anybody.
+func (e *gateExtension) admitAlone(ctx context.Context, a *identity.Admission) *identity.Refusal {
+	if e.processors.Load() == 0 {
+		if refusal := e.gate.Authorize(a, identity.SignalUnknown); refusal != nil {
+			return refusal
+		}
+		return e.enterAlone(ctx, a)
+	}
+	if a.Refused() == nil {
+		if refusal := e.enterAlone(ctx, a); refusal != nil {
+			a.Refuse(refusal)
+		}
+	}
+	return nil
+}
+
+func (e *gateExtension) enterAlone(ctx context.Context, a *identity.Admission) *identity.Refusal {
+	refusal := a.Enter(ctx, identity.SignalUnknown.Traffic())
+	if refusal == nil {
+		closeAfter(ctx, a.Tab)
+	}
+	return refusal
 }
 
 // peerFrom returns the address that the collector's server put into the

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/client"
@@ -13,6 +14,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
+
+	"github.com/otlpgate/otlpgate/internal/limit"
+	"github.com/otlpgate/otlpgate/internal/store"
 )
 
 // bareFixture is the extension alone, with a key that is held in memory and
@@ -61,17 +65,31 @@ func BenchmarkAuthenticate(b *testing.B) {
 			}
 		})
 	}
-	b.Run("grpc/tap", func(b *testing.B) {
-		ctx := peer.NewContext(context.Background(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}})
-		info := &tap.Info{
-			FullMethodName: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-			Header:         map[string][]string{"authorization": {"Bearer " + secret}},
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = f.extension.tap(ctx, info)
-		}
+	for name, secret := range map[string]string{"grpc/tap": secret, "grpc/tap/limited": f.limitedKey(b, 1<<50), "grpc/tap/over the limit": f.limitedKey(b, 1)} {
+		b.Run(name, func(b *testing.B) {
+			info := &tap.Info{
+				FullMethodName: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+				Header:         map[string][]string{"authorization": {"Bearer " + secret}},
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				// The end of the context closes the tab, as that of a request does.
+				ctx, end := context.WithCancel(peer.NewContext(context.Background(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}}))
+				_, _ = f.extension.tap(ctx, info)
+				end()
+			}
+		})
+	}
+}
+
+// limitedKey is a key, held in memory, that has a limit of its own.
+func (f *fixture) limitedKey(t testing.TB, most int64) string {
+	t.Helper()
+	secret := f.key(t, func(k *store.Key) {
+		k.Limits = []limit.Limit{{On: limit.Ingest, Unit: limit.Requests, Max: most, Window: limit.Window(time.Minute)}}
 	})
+	f.resolve(t, secret)
+	return secret
 }
 
 func TestAuthenticatingACachedKeyAllocatesAtMostFourTimes(t *testing.T) {

@@ -3,8 +3,6 @@ package apikeyauthextension
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -33,8 +31,13 @@ type Config struct {
 	// TrustedProxies are the addresses and CIDRs whose Forwarded and
 	// X-Forwarded-For headers are believed.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
+	// Plans bound the keys that are on them. They add to the built-in ones, or
+	// replace those of the same name.
+	Plans map[string]limit.Plan `mapstructure:"plans"`
 	// DefaultPlan is the plan of keys that name none.
 	DefaultPlan string `mapstructure:"default_plan"`
+	// Limits says how limits are answered and kept.
+	Limits LimitsConfig `mapstructure:"limits"`
 	// Bootstrap says how the first administrator gets in.
 	Bootstrap BootstrapConfig `mapstructure:"bootstrap"`
 	// Keys are declared here instead of made through the API, where they are
@@ -83,8 +86,9 @@ func (c *Config) Validate() error {
 	if _, err := clientip.ParsePrefixes(c.TrustedProxies); err != nil {
 		errs = append(errs, fmt.Errorf("trusted_proxies: %w", err))
 	}
-	if plans := limit.BuiltinPlans(); !slices.Contains(plans, c.DefaultPlan) {
-		errs = append(errs, fmt.Errorf("default_plan: unknown plan %q: must be one of %s", c.DefaultPlan, strings.Join(plans, ", ")))
+	plans, err := c.wellFormedPlans()
+	if err != nil {
+		errs = append(errs, err)
 	}
 	if key := string(c.Bootstrap.AdminKey); key != "" {
 		if _, err := provision.ParseAdminKey(c.format(), key); err != nil {
@@ -94,9 +98,25 @@ func (c *Config) Validate() error {
 	if c.Admin.NetAddr.Endpoint == "" {
 		errs = append(errs, errors.New("admin::endpoint: must not be empty: name an address such as localhost:4319"))
 	}
-	return errors.Join(append(errs, c.validateKeys())...)
+	return errors.Join(append(errs, c.validateKeyPlans(plans), c.validateKeys())...)
 }
 
+// validateKeyPlans checks the plans that keys name. Plans is nil where they are
+// refused themselves.
+func (c *Config) validateKeyPlans(plans *limit.Plans) error {
+	if plans == nil {
+		return nil
+	}
+	var errs []error
+	for i := range c.Keys {
+		if plan := c.Keys[i].Plan; plan != "" && !plans.Has(plan) {
+			errs = append(errs, fmt.Errorf("keys::%d::plan: %w", i, plans.Unknown(plan)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validateKeys checks that keys are declared once.
 func (c *Config) validateKeys() error {
 	var errs []error
 	firstWith := map[string]int{}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -48,7 +49,18 @@ func TestEverySettingIsRead(t *testing.T) {
 	assert.Equal(t, CacheConfig{MaxKeys: 5000, NegativeTTL: time.Minute}, cfg.Cache)
 	assert.False(t, cfg.EarlyRefusal)
 	assert.Equal(t, []string{"10.0.0.0/8", "192.0.2.1"}, cfg.TrustedProxies)
+	assert.Equal(t, map[string]limit.Plan{
+		"pro": {
+			Limits: []limit.Limit{
+				{On: limit.Ingest, Unit: limit.Requests, Max: 2000, Window: limit.Window(time.Minute)},
+				{On: limit.Traces, Unit: limit.Items, Max: 5_000_000, Window: limit.Window(24 * time.Hour)},
+			},
+			Concurrency: 30,
+		},
+		"gold": {},
+	}, cfg.Plans)
 	assert.Equal(t, "pro", cfg.DefaultPlan)
+	assert.Equal(t, LimitsConfig{OverLimitStatus: 503, FlushInterval: time.Minute}, cfg.Limits)
 	assert.Equal(t, "0.0.0.0:9999", cfg.Admin.NetAddr.Endpoint)
 	require.Len(t, cfg.Keys, 2)
 
@@ -60,6 +72,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	assert.Equal(t, []identity.Scope{identity.TracesWrite, identity.LogsWrite}, full.Scopes)
 	assert.Equal(t, time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC), full.ExpiresAt)
 	assert.Equal(t, "203.0.113.0/24", full.AllowedIPs[0].String())
+	assert.Equal(t, []limit.Limit{{On: limit.Logs, Unit: limit.Bytes, Max: 1_000_000, Window: limit.Window(90 * time.Minute)}}, full.Limits)
 
 	least, err := cfg.Keys[1].record()
 	require.NoError(t, err)
@@ -93,7 +106,7 @@ func TestBadConfigurationNamesTheSettingTheValueTheRuleAndTheRemedy(t *testing.T
 		"too many keys":    {map[string]any{"cache": map[string]any{"max_keys": 1_000_000_000_000}}, []string{"cache", "max_keys", "1000000000000", "at most 100000000"}},
 		"negative_ttl":     {map[string]any{"cache": map[string]any{"negative_ttl": "-1s"}}, []string{"cache", "negative_ttl", "-1s"}},
 		"trusted_proxies":  {map[string]any{"trusted_proxies": []any{"10.0.0.0/99"}}, []string{"trusted_proxies", "10.0.0.0/99"}},
-		"default_plan":     {map[string]any{"default_plan": "gold"}, []string{"default_plan", "gold", "free, pro, enterprise"}},
+		"default_plan":     {map[string]any{"default_plan": "gold"}, []string{"default_plan", "gold", "enterprise, free, pro"}},
 		"admin_key":        {map[string]any{"bootstrap": map[string]any{"admin_key": userKey}}, []string{"bootstrap::admin_key", "must be a system key", "gatectl keys mint"}},
 		"admin endpoint":   {map[string]any{"admin": map[string]any{"endpoint": ""}}, []string{"admin", "endpoint"}},
 		"unknown setting":  {map[string]any{"storrage": map[string]any{}}, []string{"storrage"}},
@@ -104,7 +117,7 @@ func TestBadConfigurationNamesTheSettingTheValueTheRuleAndTheRemedy(t *testing.T
 		"key both":         {key(map[string]any{"preset": "admin"}), []string{"keys::0", "either scopes or preset"}},
 		"key id":           {key(map[string]any{"id": "mine"}), []string{"keys::0", "id", "mine", "key_"}},
 		"key name":         {key(map[string]any{"name": " "}), []string{"keys::0", "name"}},
-		"key plan":         {key(map[string]any{"plan": "gold"}), []string{"keys::0", "plan", "gold"}},
+		"key plan":         {key(map[string]any{"plan": "gold"}), []string{"keys::0::plan: unknown plan", "gold", "enterprise, free, pro"}},
 		"key type":         {key(map[string]any{"type": "robot"}), []string{"keys::0", "type", "robot"}},
 		"key owner":        {key(map[string]any{"owner_id": "user_x"}), []string{"keys::0", "owner_id", "user_x", "system key"}},
 		"key role":         {key(map[string]any{"type": "user", "role": "viewer"}), []string{"keys::0", "role", "viewer"}},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +43,8 @@ type DeclaredKey struct {
 	Projects []string `mapstructure:"projects"`
 	// Plan is the plan of the key; default_plan where it is empty.
 	Plan string `mapstructure:"plan"`
+	// Limits stand in place of the plan's on the same traffic and unit.
+	Limits []limit.Limit `mapstructure:"limits"`
 	// AllowedIPs are the addresses and CIDRs from which the key may be used.
 	AllowedIPs []string `mapstructure:"allowed_ips"`
 	// ExpectedCountries are ISO 3166 alpha-2 codes.
@@ -63,13 +64,13 @@ func (d *DeclaredKey) record() (store.Key, error) {
 	p := parser{}
 	key := store.Key{
 		ID: d.ID, Name: d.Name, Description: d.Description, OwnerID: d.OwnerID, Projects: d.Projects, Plan: d.Plan,
-		ExpectedCountries: d.ExpectedCountries,
-		Type:              parse(&p, "type", or(d.Type, string(identity.SystemKey)), identity.ParseKeyType),
-		Environment:       parse(&p, "environment", or(d.Environment, string(identity.Live)), identity.ParseEnvironment),
-		Role:              parse(&p, "role", or(d.Role, string(identity.AdminRole)), identity.ParseRole),
-		Scopes:            d.scopes(&p),
-		AllowedIPs:        parse(&p, "allowed_ips", d.AllowedIPs, parsePrefixes),
-		ExpiresAt:         d.ExpiresAt.UTC(),
+		Limits: d.Limits, ExpectedCountries: d.ExpectedCountries,
+		Type:        parse(&p, "type", or(d.Type, string(identity.SystemKey)), identity.ParseKeyType),
+		Environment: parse(&p, "environment", or(d.Environment, string(identity.Live)), identity.ParseEnvironment),
+		Role:        parse(&p, "role", or(d.Role, string(identity.AdminRole)), identity.ParseRole),
+		Scopes:      d.scopes(&p),
+		AllowedIPs:  parse(&p, "allowed_ips", d.AllowedIPs, parsePrefixes),
+		ExpiresAt:   d.ExpiresAt.UTC(),
 	}
 	digest := parse(&p, "digest", d.Digest, credential.ParseDigest)
 	key.Secrets = []store.Secret{{Digest: store.Digest(digest), Hint: d.Hint}}
@@ -78,9 +79,10 @@ func (d *DeclaredKey) record() (store.Key, error) {
 	}
 	d.checkOwner(&p, &key)
 	p.check(store.IsKeyID(key.ID), "id: %q is not a key id: must be key_ and 20 letters a-z or digits 2-7, or left out", key.ID)
+	if err := limit.ValidateLimits(d.Limits); err != nil {
+		p.errs = append(p.errs, err)
+	}
 	p.check(strings.TrimSpace(d.Name) != "", "name: must not be empty: say what the key is for")
-	p.check(d.Plan == "" || slices.Contains(limit.BuiltinPlans(), d.Plan),
-		"plan: unknown plan %q: must be one of %s", d.Plan, strings.Join(limit.BuiltinPlans(), ", "))
 	return key, errors.Join(p.errs...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensionauth"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
 	"github.com/otlpgate/otlpgate/internal/clientip"
@@ -21,6 +23,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/provision"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/badgerstore"
@@ -37,12 +40,17 @@ type gateExtension struct {
 	credentialHeaders []string // lower case
 	clients           *clientip.Resolver
 	guarded           guardedServers
+	plans             *limit.Plans
+	overLimitCode     codes.Code // of answers over HTTP; zero: that of the reason
 	processors        atomic.Int32
+	intercepts        atomic.Bool // some gRPC server has the interceptors
+	courtesy          courtesy
 
 	// Set by Start, before any door opens.
 	store    store.Store
 	keyring  *keyring.Keyring
 	throttle *throttle.Throttle
+	limits   *limits
 	gate     *gate.Gate
 	admin    *adminServer
 
@@ -65,14 +73,22 @@ func newExtension(set extension.Settings, cfg *Config) (*gateExtension, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trusted_proxies: %w", err)
 	}
+	plans, err := cfg.plans()
+	if err != nil {
+		return nil, err
+	}
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, fmt.Errorf("create metrics: %w", err)
 	}
-	return &gateExtension{
+	e := &gateExtension{
 		config: cfg, settings: set, telemetry: newTelemetry(builder, set.Logger),
-		headers: headers, credentialHeaders: headers.Names(), clients: clientip.NewResolver(proxies),
-	}, nil
+		headers: headers, credentialHeaders: headers.Names(), clients: clientip.NewResolver(proxies), plans: plans,
+	}
+	if cfg.Limits.OverLimitStatus == http.StatusServiceUnavailable {
+		e.overLimitCode = codes.Unavailable
+	}
+	return e, nil
 }
 
 // Start opens the store, brings it to its configured state and serves the
@@ -93,12 +109,16 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	e.store = backend
 	e.keyring, err = keyring.New(keyring.Options{
 		Source: backend, MaxKeys: e.config.Cache.MaxKeys, NegativeTTL: e.config.Cache.NegativeTTL,
-		DefaultPlan: e.config.DefaultPlan, Observer: e.telemetry,
+		Plans: e.plans, Observer: e.telemetry,
 	})
 	if err != nil {
 		return err
 	}
 	e.throttle = throttle.New(throttle.Options{})
+	e.limits = startLimits(ctx, backend, e.config.Limits.FlushInterval, e.settings.Logger, e.telemetry)
+	if err := e.telemetry.watch(e.limits); err != nil {
+		return fmt.Errorf("create metrics: %w", err)
+	}
 	e.gate = e.newGate(e.headers)
 	if err := e.provision(ctx); err != nil {
 		return err
@@ -113,6 +133,7 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 func (e *gateExtension) newGate(headers credential.Headers) *gate.Gate {
 	return gate.New(gate.Options{
 		Format: e.config.format(), Headers: headers, Keyring: e.keyring, Clients: e.clients, Throttle: e.throttle,
+		Counter: observedCounter{e.limits.counter, e.telemetry}, Clock: e.limits.clock,
 	})
 }
 
@@ -160,6 +181,9 @@ func (e *gateExtension) Shutdown(ctx context.Context) error {
 	e.shutdown.Do(func() {
 		if e.admin != nil {
 			err = e.admin.shutdown(ctx)
+		}
+		if e.limits != nil {
+			err = errors.Join(err, e.limits.shutdown(ctx))
 		}
 		if e.store != nil {
 			err = errors.Join(err, e.store.Close())

@@ -2,6 +2,7 @@ package apikeyauthextension
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -27,6 +28,7 @@ func createDefaultConfig() component.Config {
 		Cache:        CacheConfig{MaxKeys: 100_000, NegativeTTL: 10 * time.Second},
 		EarlyRefusal: true,
 		DefaultPlan:  limit.DefaultPlan,
+		Limits:       LimitsConfig{OverLimitStatus: http.StatusTooManyRequests, FlushInterval: 10 * time.Second},
 		Admin:        admin,
 	}
 }

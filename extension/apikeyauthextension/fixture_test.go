@@ -2,6 +2,7 @@ package apikeyauthextension
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/collector/processor/xprocessor"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
@@ -53,6 +56,7 @@ type fixtureOptions struct {
 	receiver    map[string]any // added to each protocol
 	processor   map[string]any
 	end         consumer.Traces // in place of the sink
+	pipelines   int             // of traces that the receiver feeds; 0 means one
 }
 
 // fixture is a collector in this process: the extension and a real OTLP
@@ -177,7 +181,7 @@ func (f *fixture) pipelines(t *testing.T, o fixtureOptions) pipelines {
 	cfg := factory.CreateDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(o.processor).Unmarshal(cfg))
 	set := processortest.NewNopSettings(factory.Type())
-	traces, err := factory.CreateTraces(ctx, set, cfg, end)
+	traces, err := f.fanOut(t, max(o.pipelines, 1), func() (processor.Traces, error) { return factory.CreateTraces(ctx, set, cfg, end) })
 	require.NoError(t, err)
 	metrics, err := factory.CreateMetrics(ctx, set, cfg, &f.metrics)
 	require.NoError(t, err)
@@ -185,10 +189,31 @@ func (f *fixture) pipelines(t *testing.T, o fixtureOptions) pipelines {
 	require.NoError(t, err)
 	profiles, err := factory.(xprocessor.Factory).CreateProfiles(ctx, set, cfg, &f.profiles)
 	require.NoError(t, err)
-	for _, c := range []component.Component{traces, metrics, logs, profiles} {
+	for _, c := range []component.Component{metrics, logs, profiles} {
 		f.run(t, c)
 	}
 	return pipelines{traces, metrics, logs, profiles}
+}
+
+// fanOut is what the collector puts before several pipelines of one receiver.
+func (f *fixture) fanOut(t *testing.T, n int, create func() (processor.Traces, error)) (consumer.Traces, error) {
+	t.Helper()
+	var all []processor.Traces
+	for range n {
+		p, err := create()
+		require.NoError(t, err)
+		f.run(t, p)
+		all = append(all, p)
+	}
+	return consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
+		var errs []error
+		for _, p := range all {
+			clone := ptrace.NewTraces()
+			td.CopyTo(clone)
+			errs = append(errs, p.ConsumeTraces(ctx, clone))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 func freeAddress(t *testing.T) string {
@@ -212,7 +237,7 @@ func (f *fixture) keyRecord(t testing.TB, edit ...func(*store.Key)) (id, secret 
 	minted := credential.Format{}.Mint(credential.Live)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	k := store.Key{
-		ID: store.NewKeyID(), Name: "test key", Type: identity.SystemKey, Environment: identity.Live, Role: identity.AdminRole,
+		ID: store.NewKeyID(), Name: "test key", Type: identity.SystemKey, Environment: identity.Live, Role: identity.AdminRole, Plan: "enterprise",
 		Scopes:    []identity.Scope{identity.TracesWrite, identity.MetricsWrite, identity.LogsWrite, identity.ProfilesWrite},
 		Secrets:   []store.Secret{{Digest: store.Digest(minted.Digest()), Hint: minted.Hint(), CreatedAt: now}},
 		CreatedAt: now, UpdatedAt: now,

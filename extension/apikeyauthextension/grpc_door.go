@@ -2,21 +2,25 @@ package apikeyauthextension
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // GetGRPCServerOptions implements extensionmiddleware.GRPCServer: the door that
 // a receiver's `middlewares:` opens. The interceptors run after those of
 // `auth:` and after the request has been decoded; the tap handle before either.
 func (e *gateExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	e.intercepts.Store(true)
 	options := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(e.interceptUnary),
 		grpc.ChainStreamInterceptor(e.interceptStream),
@@ -39,68 +43,129 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 	if !decided {
 		return ctx, nil
 	}
-	refusal = e.judgeGRPC(ctx, a, refusal, info.FullMethodName)
+	signal := signalOfMethod(info.FullMethodName)
+	if refusal == nil {
+		refusal = e.gate.Authorize(a, signal)
+	}
+	if refusal == nil {
+		refusal, decided = a.EnterAtHand(signal.Traffic())
+		if !decided || (refusal != nil && e.courtesy.take(time.Now())) {
+			return withAdmission(ctx, a, nil), nil // not entered: the interceptors decide
+		}
+	}
 	if refusal != nil {
+		e.countRefusal(ctx, a, refusal, transportGRPC)
 		return ctx, refusal
 	}
+	closeAfter(ctx, a.Tab)
 	return withAdmission(ctx, a, nil), nil
 }
 
-func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	a, refusal := e.admitGRPC(ctx, info.FullMethod)
-	if refusal != nil {
-		return nil, refusal
+// closeAfter closes the tab when the request's context ends, which it does when
+// the request does. It is for doors that do not see the end; one that does
+// closes the tab before.
+func closeAfter(ctx context.Context, t *limit.Tab) {
+	if t != nil {
+		t.OnClose(context.AfterFunc(ctx, t.Close))
 	}
+}
+
+func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	signal := signalOfMethod(info.FullMethod)
+	a, err := e.admitGRPC(ctx, signal)
+	if err != nil {
+		_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails only where an answer has begun
+		return nil, err
+	}
+	succeeded := false
+	defer func() { leave(a.Tab, succeeded) }()
 	resp, err := handler(withAdmission(ctx, a, e.credentialHeaders), req)
+	succeeded = err == nil
+	if err != nil {
+		a.Tab.Fail()
+	}
+	_ = grpc.SetHeader(ctx, limitMetadata(a, signal))
 	if err != nil {
 		return resp, err
 	}
-	if answer := partialSuccess(signalOfMethod(info.FullMethod), a); answer != nil {
+	if answer := partialSuccess(signal, a); answer != nil {
 		return answer, nil
 	}
 	return resp, nil
 }
 
 func (e *gateExtension) interceptStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	a, refusal := e.admitGRPC(stream.Context(), info.FullMethod)
-	if refusal != nil {
-		return refusal
+	ctx, signal := stream.Context(), signalOfMethod(info.FullMethod)
+	a, err := e.admitGRPC(ctx, signal)
+	_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails only where an answer has begun
+	if err != nil {
+		return err
 	}
-	return handler(srv, &admittedStream{ServerStream: stream, ctx: withAdmission(stream.Context(), a, e.credentialHeaders)})
+	succeeded := false
+	defer func() { leave(a.Tab, succeeded) }()
+	err = handler(srv, &admittedStream{
+		ServerStream: stream, ctx: withAdmission(ctx, a, e.credentialHeaders), admission: a, traffic: signal.Traffic(),
+	})
+	succeeded = err == nil
+	return err
 }
 
 // admitGRPC takes over what the tap handle or Authenticate admitted, or
-// decides itself.
-func (e *gateExtension) admitGRPC(ctx context.Context, method string) (*identity.Admission, *identity.Refusal) {
-	if a := admissionFrom(ctx, e.gate); a != nil {
-		return a, nil
+// decides itself. Where it returns no error, the admission's tab is held. The
+// admission is nil where no key was recognized.
+func (e *gateExtension) admitGRPC(ctx context.Context, signal identity.Signal) (*identity.Admission, error) {
+	var refusal *identity.Refusal
+	a := admissionFrom(ctx, e.gate)
+	if a == nil {
+		md, _ := metadata.FromIncomingContext(ctx)
+		a, refusal = e.gate.Authenticate(ctx, gate.Request{Headers: md, Peer: peerFrom(ctx)})
 	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: md, Peer: peerFrom(ctx)})
-	refusal = e.judgeGRPC(ctx, a, refusal, method)
+	refusal = e.admit(ctx, a, refusal, signal, transportGRPC)
 	if refusal != nil {
-		return nil, refusal
+		return a, refusal
+	}
+	if !a.Tab.Hold() { // entered by another door, and the client has gone since
+		return a, status.FromContextError(context.Canceled).Err()
 	}
 	return a, nil
 }
 
-// judgeGRPC completes what the gate said of the caller with the scope of the
-// method, and counts the request. It returns nil where the request may pass.
-func (e *gateExtension) judgeGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, method string) *identity.Refusal {
+// admit completes what the gate said of the caller with the scope and the
+// limits, and counts the request. It returns nil where the request may pass.
+func (e *gateExtension) admit(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, signal identity.Signal, t transport) *identity.Refusal {
 	if refusal == nil {
-		refusal = e.gate.Authorize(a, signalOfMethod(method))
+		refusal = e.gate.Authorize(a, signal)
+	}
+	if refusal == nil {
+		refusal = a.Enter(ctx, signal.Traffic())
 	}
 	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, transportGRPC)
+		e.countRefusal(ctx, a, refusal, t)
 		return refusal
 	}
-	e.countAcceptance(ctx, a, transportGRPC)
+	e.countAcceptance(ctx, a, t)
 	return nil
 }
 
+// admittedStream charges each message of a stream as a request. The first one
+// is charged with the stream itself.
 type admittedStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // grpc.ServerStream hands its context out
+	ctx       context.Context //nolint:containedctx // grpc.ServerStream hands its context out
+	admission *identity.Admission
+	traffic   limit.Traffic
+	received  bool
 }
 
 func (s *admittedStream) Context() context.Context { return s.ctx }
+
+func (s *admittedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil || !s.received {
+		s.received = true
+		return err
+	}
+	if refusal := s.admission.Next(s.ctx, s.traffic); refusal != nil {
+		return refusal
+	}
+	return nil
+}

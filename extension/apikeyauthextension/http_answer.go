@@ -73,6 +73,10 @@ func (a *httpAnswer) WriteHeader(status int) {
 		return
 	}
 	a.wroteHeader = true
+	if failed(status) {
+		a.admission.Tab.Fail()
+	}
+	setLimitHeaders(a.Header(), a.admission, a.signal)
 	if refusal := a.admission.Refused(); refusal != nil && status >= http.StatusBadRequest {
 		a.replaced = true
 		writeRefusal(a.ResponseWriter, a.request, refusal)
@@ -84,6 +88,14 @@ func (a *httpAnswer) WriteHeader(status int) {
 		return
 	}
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// failed reports whether a status says that the pipeline failed, so that the
+// sender will repeat the request. The processor tells of failures itself; this
+// is for pipelines without one. What the sender has done wrong is not among
+// them: a request that cannot be read is a request.
+func failed(status int) bool {
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
 func (a *httpAnswer) Write(body []byte) (int, error) {

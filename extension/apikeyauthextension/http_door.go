@@ -8,6 +8,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // GetHTTPHandler implements extensionmiddleware.HTTPServer: the door that a
@@ -33,12 +34,33 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, refusal := d.admit(r, signal)
 	if refusal != nil {
 		e.countRefusal(ctx, a, refusal, transportHTTP)
+		if a != nil {
+			a.Tab.Fail() // where Authenticate has charged it already
+		}
+		setLimitHeaders(w.Header(), a, signal)
 		writeRefusal(w, r, refusal)
 		return
 	}
 	e.countAcceptance(ctx, a, transportHTTP)
+	if !a.Tab.Hold() { // entered by Authenticate, and the client has gone since
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	returned := false
+	defer func() { leave(a.Tab, returned) }()
 	answer := &httpAnswer{ResponseWriter: w, request: r, admission: a, signal: signal}
 	d.next.ServeHTTP(answer, r.WithContext(withAdmission(ctx, a, e.credentialHeaders)))
+	returned = true
+}
+
+// leave ends a request whose tab is held. One that did not succeed, or whose
+// handler panicked, costs nothing.
+func leave(t *limit.Tab, succeeded bool) {
+	if !succeeded {
+		t.Fail()
+	}
+	t.Unhold()
+	t.Close()
 }
 
 // admit takes over what Authenticate decided, or decides itself where the
@@ -56,5 +78,9 @@ func (d *httpDoor) admit(r *http.Request, signal identity.Signal) (*identity.Adm
 			return nil, refusal
 		}
 	}
-	return a, e.gate.Authorize(a, signal)
+	a.OverLimitCode = e.overLimitCode
+	if refusal := e.gate.Authorize(a, signal); refusal != nil {
+		return a, refusal
+	}
+	return a, a.Enter(ctx, signal.Traffic())
 }

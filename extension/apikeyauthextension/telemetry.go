@@ -10,6 +10,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 type transport string
@@ -28,6 +29,8 @@ type telemetry struct {
 	positive []metric.AddOption
 	negative []metric.AddOption
 	lookup   metric.MeasurementOption
+	counts   metric.MeasurementOption
+	verdicts map[limit.Verdict][]metric.AddOption
 }
 
 func newTelemetry(b *metadata.TelemetryBuilder, logger *zap.Logger) *telemetry {
@@ -41,6 +44,12 @@ func newTelemetry(b *metadata.TelemetryBuilder, logger *zap.Logger) *telemetry {
 		positive: []metric.AddOption{attributes(attribute.String("cache", "positive"))},
 		negative: []metric.AddOption{attributes(attribute.String("cache", "negative"))},
 		lookup:   attributes(attribute.String("operation", "lookup")),
+		counts:   attributes(attribute.String("operation", "counts")),
+		verdicts: map[limit.Verdict][]metric.AddOption{
+			limit.Admitted:  {attributes(attribute.String("verdict", "admitted"))},
+			limit.OverLimit: {attributes(attribute.String("verdict", "over_limit"))},
+			limit.TooLarge:  {attributes(attribute.String("verdict", "too_large"))},
+		},
 	}
 }
 
@@ -88,6 +97,33 @@ func (t *telemetry) StoreRead(took time.Duration, err error) {
 		t.logger.Error("cannot check a key: callers are asked to retry", zap.Error(err))
 		t.builder.ApikeyauthStoreErrors.Add(ctx, 1, t.lookup)
 	}
+}
+
+// countDecision counts what a limiter decided. That it could not decide from
+// memory is no decision.
+func (t *telemetry) countDecision(v limit.Verdict) {
+	if options, ok := t.verdicts[v]; ok {
+		t.builder.ApikeyauthLimitDecisions.Add(context.Background(), 1, options...)
+	}
+}
+
+// countFlushError counts that counts of limits could not be kept.
+func (t *telemetry) countFlushError(ctx context.Context) {
+	t.builder.ApikeyauthLimitFlushErrors.Add(ctx, 1)
+}
+
+// countPrepareError counts that the counts of a key could not be read.
+func (t *telemetry) countPrepareError(ctx context.Context, err error) {
+	t.logger.Error("cannot check the limits of a key: callers are asked to retry", zap.Error(err))
+	t.builder.ApikeyauthStoreErrors.Add(ctx, 1, t.counts)
+}
+
+// watch reports how many keys are counted in memory.
+func (t *telemetry) watch(l *limits) error {
+	return t.builder.RegisterApikeyauthLimitKeysCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(l.counter.Len()))
+		return nil
+	})
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

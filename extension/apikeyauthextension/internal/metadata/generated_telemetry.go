@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -23,14 +25,17 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                   metric.Meter
-	mu                      sync.Mutex
-	registrations           []metric.Registration
-	ApikeyauthCacheHits     metric.Int64Counter
-	ApikeyauthCacheMisses   metric.Int64Counter
-	ApikeyauthRequests      metric.Int64Counter
-	ApikeyauthStoreDuration metric.Float64Histogram
-	ApikeyauthStoreErrors   metric.Int64Counter
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	ApikeyauthCacheHits        metric.Int64Counter
+	ApikeyauthCacheMisses      metric.Int64Counter
+	ApikeyauthLimitDecisions   metric.Int64Counter
+	ApikeyauthLimitFlushErrors metric.Int64Counter
+	ApikeyauthLimitKeys        metric.Int64ObservableGauge
+	ApikeyauthRequests         metric.Int64Counter
+	ApikeyauthStoreDuration    metric.Float64Histogram
+	ApikeyauthStoreErrors      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -42,6 +47,31 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterApikeyauthLimitKeysCallback sets callback for observable ApikeyauthLimitKeys metric.
+func (builder *TelemetryBuilder) RegisterApikeyauthLimitKeysCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ApikeyauthLimitKeys, obs: o})
+		return nil
+	}, builder.ApikeyauthLimitKeys)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -72,6 +102,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_apikeyauth_cache_misses",
 		metric.WithDescription("Number of keys that neither cache held, so that the store was to be asked. [Alpha]"),
 		metric.WithUnit("{lookups}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthLimitDecisions, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_limit_decisions",
+		metric.WithDescription("Number of decisions on what keys with limits may spend. A request takes one at the door, and one in each processor that it passes. [Alpha]"),
+		metric.WithUnit("{decisions}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthLimitFlushErrors, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_limit_flush_errors",
+		metric.WithDescription("Number of times that the counts of long limits could not be kept. [Alpha]"),
+		metric.WithUnit("{errors}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthLimitKeys, err = builder.meter.Int64ObservableGauge(
+		"otelcol_apikeyauth_limit_keys",
+		metric.WithDescription("Number of keys whose counts are held in memory. [Alpha]"),
+		metric.WithUnit("{keys}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ApikeyauthRequests, err = builder.meter.Int64Counter(

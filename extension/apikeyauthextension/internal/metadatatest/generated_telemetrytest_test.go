@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
@@ -19,8 +20,14 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterApikeyauthLimitKeysCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ApikeyauthCacheHits.Add(context.Background(), 1)
 	tb.ApikeyauthCacheMisses.Add(context.Background(), 1)
+	tb.ApikeyauthLimitDecisions.Add(context.Background(), 1)
+	tb.ApikeyauthLimitFlushErrors.Add(context.Background(), 1)
 	tb.ApikeyauthRequests.Add(context.Background(), 1)
 	tb.ApikeyauthStoreDuration.Record(context.Background(), 1)
 	tb.ApikeyauthStoreErrors.Add(context.Background(), 1)
@@ -28,6 +35,15 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualApikeyauthCacheMisses(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthLimitDecisions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthLimitFlushErrors(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthLimitKeys(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualApikeyauthRequests(t, testTel,
