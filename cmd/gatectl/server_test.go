@@ -45,7 +45,11 @@ func startAdmin(env deferrer, directory string) (*adminServer, error) {
 		return nil, err
 	}
 	env.Defer(func() { backend.Close() })
-	ring, err := keyring.New(keyring.Options{Source: backend, MaxKeys: 1000, DefaultPlan: "free"})
+	plans, err := limit.NewPlans(nil, limit.DefaultPlan)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keyring.New(keyring.Options{Source: backend, MaxKeys: 1000, Plans: plans})
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +58,26 @@ func startAdmin(env deferrer, directory string) (*adminServer, error) {
 	if _, err := (provision.Bootstrap{Store: s.keys, Directory: directory, Now: time.Now}).Run(ctx); err != nil {
 		return nil, err
 	}
+	counter := limit.NewMemory(limit.MemoryOptions{})
 	s.Handler, err = admin.New(admin.Options{
-		Store: s.keys, Authenticate: authenticator(ring),
-		Plans: limit.BuiltinPlans(), DefaultPlan: "free",
+		Store: s.keys, Authenticate: authenticator(ring, counter),
+		Plans: plans,
+		State: func(ctx context.Context, id string, p *limit.Policy) (limit.State, error) {
+			return counter.State(ctx, time.Now(), id, p)
+		},
 		Backup: func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
 	})
 	return s, err
 }
 
 // authenticator judges requests as the extension does.
-func authenticator(ring *keyring.Keyring) func(*http.Request) (*identity.Admission, error) {
+func authenticator(ring *keyring.Keyring, counter limit.Counter) func(*http.Request) (*identity.Admission, error) {
 	headers, err := credential.NewHeaders(nil)
 	if err != nil {
 		panic(err)
 	}
 	door := gate.New(gate.Options{
-		Headers: headers, Keyring: ring,
+		Headers: headers, Keyring: ring, Counter: counter, Clock: time.Now,
 		Clients: clientip.NewResolver(nil), Throttle: throttle.New(throttle.Options{}),
 	})
 	return func(r *http.Request) (*identity.Admission, error) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,6 +15,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -29,10 +29,11 @@ type Options struct {
 	Authenticate func(*http.Request) (*identity.Admission, error)
 	// Format makes new secrets.
 	Format credential.Format
-	// Plans are the names of the known plans. Required, with DefaultPlan.
-	Plans []string
-	// DefaultPlan is the plan of keys that name none; one of Plans.
-	DefaultPlan string
+	// Plans are what keys can be on. Required.
+	Plans *limit.Plans
+	// State tells what a key has spent of the limits that apply to it. A nil
+	// policy limits nothing. Nil means that nobody knows.
+	State func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error)
 	// ClientAddr tells where a request comes from, for the audit log. Nil or
 	// an invalid address leave it out.
 	ClientAddr func(*http.Request) netip.Addr
@@ -59,8 +60,8 @@ type service struct {
 	store        store.Store
 	authenticate func(*http.Request) (*identity.Admission, error)
 	format       credential.Format
-	plans        []string
-	defaultPlan  string
+	plans        *limit.Plans
+	state        func(context.Context, string, *limit.Policy) (limit.State, error) // nil where nobody knows
 	clientAddr   func(*http.Request) netip.Addr
 	ready        func(context.Context) error
 	backup       func(context.Context, io.Writer) error // nil where there is none
@@ -85,8 +86,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &service{
 		store: o.Store, authenticate: o.Authenticate, format: o.Format,
-		plans: slices.Clone(o.Plans), defaultPlan: o.DefaultPlan,
-		clientAddr: o.ClientAddr, ready: o.Ready, backup: o.Backup, lifetime: o.Lifetime,
+		plans: o.Plans, state: o.State, clientAddr: o.ClientAddr, ready: o.Ready, backup: o.Backup, lifetime: o.Lifetime,
 		clock: o.Clock, log: o.Logger, spec: document,
 		secrets: secretPattern(o.Format.Prefix),
 	}
@@ -100,8 +100,8 @@ func (o Options) validate() error {
 		return errors.New("make admin API: Store is required")
 	case o.Authenticate == nil:
 		return errors.New("make admin API: Authenticate is required")
-	case !slices.Contains(o.Plans, o.DefaultPlan):
-		return fmt.Errorf("make admin API: default plan %q is none of the plans %q", o.DefaultPlan, o.Plans)
+	case o.Plans == nil:
+		return errors.New("make admin API: Plans is required")
 	}
 	if err := o.Format.Validate(); err != nil {
 		return fmt.Errorf("make admin API: %w", err)

@@ -70,6 +70,7 @@ func auditedFields(k *store.Key) []auditedField {
 		{"scopes", listOrNil(k.Scopes)},
 		{"projects", listOrNil(k.Projects)},
 		{"plan", textOrNil(k.Plan)},
+		{"limits", listOrNil(k.Limits)},
 		{"allowedIps", listOrNil(prefixTexts(k))},
 		{"expectedCountries", listOrNil(k.ExpectedCountries)},
 		{"expiresAt", timeOrNil(k.ExpiresAt)},

@@ -37,7 +37,7 @@ func (s *service) readNewKey(body *api.KeyCreate) (store.Key, error) {
 		Name: f.name(body.Name), Description: f.description(value(body.Description)),
 		Type: valueOr(body.Type, identity.UserKey), Environment: value(body.Environment),
 		OwnerID: value(body.OwnerID), Role: value(body.Role), Scopes: f.scopes(body.Scopes, body.Preset),
-		Projects: f.projects(body.Projects), Plan: f.plan(value(body.Plan)),
+		Projects: f.projects(body.Projects), Plan: f.plan(value(body.Plan)), Limits: f.limits(body.Limits),
 		AllowedIPs: f.allowedIPs(body.AllowedIps), ExpectedCountries: f.countries(body.ExpectedCountries),
 	}
 	if body.ExpiresAt != nil {
@@ -78,6 +78,9 @@ func (s *service) entitle(ctx context.Context, c caller, k *store.Key) (*store.U
 	if err := mayCreate(c, has, k); err != nil {
 		return nil, err
 	}
+	if !c.admin() {
+		has.inheritLimits(k)
+	}
 	owner, err := s.owner(ctx, k)
 	if err != nil {
 		return nil, err
@@ -107,7 +110,9 @@ func (s *service) bounds(ctx context.Context, c caller) (rights, error) {
 	if err != nil {
 		return rights{}, fromStore("read the caller's key "+c.KeyID, err)
 	}
-	return rightsOfCaller(c, own.ExpiresAt), nil
+	has := rightsOfCaller(c, own.ExpiresAt)
+	has.plan, has.limits = own.Plan, own.Limits
+	return has, nil
 }
 
 func problemOwner() *problem {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,13 +12,14 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // fieldReader turns fields of a request into values of a record and gathers
 // the rules that they break beyond those of the document.
 type fieldReader struct {
 	now    time.Time
-	plans  []string
+	plans  *limit.Plans
 	errors []api.FieldError
 }
 
@@ -79,10 +81,29 @@ func (f *fieldReader) projects(names []string) []string {
 }
 
 func (f *fieldReader) plan(name string) string {
-	if name != "" && !slices.Contains(f.plans, name) {
-		f.refuse("no such plan: known are "+strings.Join(f.plans, ", "), "plan")
+	if name != "" && !f.plans.Has(name) {
+		f.refuse("no such plan: known are "+strings.Join(f.plans.Names(), ", "), "plan")
 	}
 	return name
+}
+
+// limits refuses what the document cannot: rules between the fields of a limit,
+// and between limits.
+func (f *fieldReader) limits(list []limit.Limit) []limit.Limit {
+	for i, l := range list {
+		if err := l.Validate(); err != nil {
+			field, rule, _ := strings.Cut(err.Error(), ": ")
+			f.refuse(rule, "limits", strconv.Itoa(i), field)
+		}
+		if j := slices.IndexFunc(list[:i], func(other limit.Limit) bool { return sameWindow(l, other) }); j >= 0 {
+			f.refuse(fmt.Sprintf("is on the same %s %s in %s as /limits/%d: keep one of them", l.On, l.Unit, l.Window, j), "limits", strconv.Itoa(i))
+		}
+	}
+	return unique(list)
+}
+
+func sameWindow(a, b limit.Limit) bool {
+	return a.On == b.On && a.Unit == b.Unit && a.Window == b.Window
 }
 
 func (f *fieldReader) allowedIPs(texts []string) []netip.Prefix {

@@ -14,6 +14,7 @@ var fuzzSeeds = []string{
 	`{"name":"k","preset":"read-only","type":"system","environment":"test","role":"viewer","plan":"pro"}`,
 	`{"name":"k","description":"d","ownerId":"admin","scopes":["admin"],"projects":["a","b"],"allowedIps":["10.0.0.0/8","::1"],"expectedCountries":["DE"],"expiresAt":"2030-01-01T00:00:00.5+01:00"}`,
 	`{"description":null,"role":null,"projects":null,"plan":null,"allowedIps":null,"expectedCountries":null,"expiresAt":null}`,
+	`{"name":"k","preset":"admin","limits":[{"on":"ingest","unit":"requests","max":100,"window":"1m"},{"on":"api","unit":"items","max":1e3,"window":"1h30m"}]}`, `{"limits":null}`,
 	`{"expiresAt":"9999-12-31T23:59:59.999999999Z"}`, `{"name":"\ud800\u0000"}`, `{"name":"KEY"}`, `{"KEY":["KEY"]}`, `[]`, `null`, `"KEY"`, `{"name":1e999}`,
 	`{"scopes":[null]}`, `{"projects":["` + strings.Repeat("x", 256) + `"]}`, "{\"name\":\"\xff\"}", `{"name":"k","name":"l"}`,
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/badgerstore"
 )
@@ -38,6 +39,7 @@ var epoch = time.Date(2026, 7, 1, 9, 30, 0, 0, time.UTC)
 // end, that it holds none either.
 type harness struct {
 	t       testing.TB
+	plans   *limit.Plans
 	store   *faultyStore
 	handler http.Handler
 	server  *httptest.Server
@@ -67,16 +69,18 @@ func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
 	backend, err := badgerstore.Open(t.Context(), badgerstore.Options{Directory: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
-	h := &harness{t: t}
+	plans, err := limit.NewPlans(nil, limit.DefaultPlan)
+	require.NoError(t, err)
+	h := &harness{t: t, plans: plans}
 	h.setClock(epoch)
-	ring, err := keyring.New(keyring.Options{Source: backend, MaxKeys: 1000, DefaultPlan: "free", Now: h.now})
+	ring, err := keyring.New(keyring.Options{Source: backend, MaxKeys: 1000, Plans: plans, Now: h.now})
 	require.NoError(t, err)
 	t.Cleanup(ring.Close)
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.store, h.logs = &faultyStore{Store: keyring.NewWriter(backend, ring)}, logs
 	options := Options{
 		Store: h.store, Authenticate: func(r *http.Request) (*identity.Admission, error) { return h.authenticate(ring, r) },
-		Plans: []string{"free", "pro", "enterprise"}, DefaultPlan: "free",
+		Plans:      plans,
 		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },
 		Ready:      func(context.Context) error { return value(h.unready.Load()) },
 		Backup:     func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },

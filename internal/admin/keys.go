@@ -56,7 +56,9 @@ func (s *service) GetKey(ctx context.Context, request api.GetKeyRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return api.GetKey200JSONResponse(s.view(&key, owner, s.now())), nil
+	view := s.view(&key, owner, s.now())
+	s.showQuotas(ctx, &view, &key)
+	return api.GetKey200JSONResponse(view), nil
 }
 
 // visibleKey returns a key that the caller may know of, with its owner.

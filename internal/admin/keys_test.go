@@ -73,12 +73,15 @@ func TestEveryFieldOfAKeyIsThereAndNoOther(t *testing.T) {
 	want := []string{
 		"id", "name", "description", "type", "environment", "ownerId", "role", "scopes", "projects", "plan", "limits",
 		"allowedIps", "expectedCountries", "status", "hint", "createdAt", "createdBy", "expiresAt", "revokedAt", "lastUsedAt", "secrets", "declared",
+		"quotas", "concurrency",
 	}
 	var fields map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal([]byte(h.get(h.admin, "/api-keys/"+made.ID).body), &fields))
 	assert.ElementsMatch(t, want, keysOf(fields))
 	assert.JSONEq(t, `[]`, string(fields["limits"]))
 	assert.JSONEq(t, `null`, string(fields["lastUsedAt"]))
+	assert.JSONEq(t, `null`, string(fields["quotas"]))
+	assert.JSONEq(t, `null`, string(fields["concurrency"]))
 	assert.JSONEq(t, `"2026-07-01T09:30:00Z"`, string(fields["createdAt"]))
 	var secrets []map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(fields["secrets"], &secrets))

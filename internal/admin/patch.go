@@ -10,6 +10,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -67,6 +68,7 @@ func (s *service) readPatch(body *api.KeyPatch) (patch, error) {
 	assignNullable(&p, body.Role, same, func(k *store.Key, v identity.Role) { k.Role = v })
 	assignNullable(&p, body.Projects, f.projects, func(k *store.Key, v []string) { k.Projects = v })
 	assignNullable(&p, body.Plan, f.plan, func(k *store.Key, v string) { k.Plan = v })
+	assignNullable(&p, body.Limits, f.limits, func(k *store.Key, v []limit.Limit) { k.Limits = v })
 	assignNullable(&p, body.AllowedIps, f.allowedIPs, func(k *store.Key, v []netip.Prefix) { k.AllowedIPs = v })
 	assignNullable(&p, body.ExpectedCountries, f.countries, func(k *store.Key, v []string) { k.ExpectedCountries = v })
 	assignNullable(&p, body.ExpiresAt, f.expiry, func(k *store.Key, v time.Time) { k.ExpiresAt = v })

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -64,6 +65,8 @@ type rights struct {
 	projects    []string
 	allowedIPs  []netip.Prefix
 	expiresAt   time.Time
+	plan        string        // passed on as it is, by inheritLimits
+	limits      []limit.Limit // likewise
 }
 
 // rightsOf returns what a key is given, whatever its owner's role leaves of it.
@@ -137,6 +140,11 @@ func (r rights) inherit(k *store.Key) {
 	}
 }
 
+// inheritLimits puts a new key under the plan and the limits of its maker, who
+// may choose neither: a key with less than the default plan must not make one
+// with more.
+func (r rights) inheritLimits(k *store.Key) { k.Plan, k.Limits = r.plan, r.limits }
+
 // mayCreate refuses a new key that its maker may not make. Has is what the
 // maker has; administrators need none.
 func mayCreate(c caller, has rights, k *store.Key) error {
@@ -148,7 +156,9 @@ func mayCreate(c caller, has rights, k *store.Key) error {
 	case k.OwnerID != c.OwnerID:
 		return problemAdminOnly("ownerId", "only an administrator may create keys for another user")
 	case k.Plan != "":
-		return problemAdminOnly("plan", "only an administrator may choose the plan")
+		return problemPlan()
+	case len(k.Limits) > 0:
+		return problemLimits()
 	}
 	if fields := rightsOf(k).beyond(has); len(fields) > 0 {
 		return problemExceeds(fields)
@@ -164,7 +174,9 @@ func mayUpdate(c caller, has rights, before, after *store.Key) error {
 	case c.admin():
 		return nil
 	case before.Plan != after.Plan:
-		return problemAdminOnly("plan", "only an administrator may choose the plan")
+		return problemPlan()
+	case !slices.Equal(before.Limits, after.Limits):
+		return problemLimits()
 	}
 	raised := rightsOf(after).beyond(rightsOf(before))
 	excess := rightsOf(after).beyond(has)
@@ -186,6 +198,14 @@ func problemAdminOnly(field, detail string) *problem {
 	p := newProblem(codeNotPermitted, "%s: leave %s out or use a key with the scope admin", detail, field)
 	p.fields = append(p.fields, fieldError(pointer(field), detail))
 	return p
+}
+
+func problemPlan() *problem {
+	return problemAdminOnly("plan", "only an administrator may choose the plan")
+}
+
+func problemLimits() *problem {
+	return problemAdminOnly("limits", "only an administrator may set limits")
 }
 
 func problemExceeds(fields []string) *problem {

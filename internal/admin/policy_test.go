@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -31,7 +32,8 @@ type holder struct {
 	projects string
 	ips      string
 	plan     string
-	expires  int // in days; 0 never
+	limited  int64 // max of a limit of its own; 0 none
+	expires  int   // in days; 0 never
 	test     bool
 }
 
@@ -50,6 +52,9 @@ func (k holder) record() *store.Key {
 	}
 	for p := range strings.FieldsSeq(k.ips) {
 		r.AllowedIPs = append(r.AllowedIPs, netip.MustParsePrefix(p))
+	}
+	if k.limited > 0 {
+		r.Limits = []limit.Limit{{On: limit.Ingest, Unit: limit.Requests, Max: k.limited, Window: limit.MinWindow}}
 	}
 	if k.expires > 0 {
 		r.ExpiresAt = epoch.AddDate(0, 0, k.expires)
@@ -130,9 +135,9 @@ func TestPolicyOfAnAdministrator(t *testing.T) {
 		p.allow().manage()
 		p.allow().backUp()
 		p.allow().create(holder{scopes: "admin"})
-		p.allow().create(holder{system: true, scopes: "admin", plan: "enterprise"})
+		p.allow().create(holder{system: true, scopes: "admin", plan: "enterprise", limited: 5})
 		p.allow().create(holder{owner: "bob", scopes: "traces:read"})
-		p.allow().update(holder{owner: "bob", scopes: "traces:read"}, holder{owner: "bob", scopes: "admin", plan: "pro"})
+		p.allow().update(holder{owner: "bob", scopes: "traces:read"}, holder{owner: "bob", scopes: "admin", plan: "pro", limited: 5})
 		assert.True(t, p.sees(holder{owner: "bob"}))
 		assert.True(t, p.sees(holder{system: true}))
 	}
@@ -168,6 +173,7 @@ func TestPolicyOfAUserCreates(t *testing.T) {
 	p.deny(codeNotPermitted, "type").create(holder{system: true, scopes: "traces:read"})
 	p.deny(codeNotPermitted, "ownerId").create(holder{owner: "bob", scopes: "traces:read"})
 	p.deny(codeNotPermitted, "plan").create(holder{scopes: "traces:read", plan: "free"})
+	p.deny(codeNotPermitted, "limits").create(holder{scopes: "traces:read", limited: 1})
 	p.deny(codeExceedsCaller, "scopes").create(holder{scopes: "traces:read logs:read"})
 	p.deny(codeExceedsCaller, "scopes").create(holder{scopes: "admin"})
 
@@ -205,6 +211,12 @@ func TestPolicyOfAUserUpdates(t *testing.T) {
 	p.allow().update(greater, holder{scopes: "traces:read", plan: "pro"})                                                           // within the caller
 	p.allow().update(greater, holder{scopes: "logs:write traces:write", plan: "pro", projects: "a", ips: "10.0.0.0/8", expires: 1}) // takes away
 	p.deny(codeNotPermitted, "plan").update(greater, holder{scopes: "traces:write logs:write"})
+	limited := holder{scopes: "traces:write", limited: 5}
+	p.allow().update(limited, holder{scopes: "traces:read", limited: 5})
+	p.deny(codeNotPermitted, "limits").update(limited, holder{scopes: "traces:write", limited: 6})
+	p.deny(codeNotPermitted, "limits").update(limited, holder{scopes: "traces:write", limited: 4})
+	p.deny(codeNotPermitted, "limits").update(limited, holder{scopes: "traces:write"})
+	p.deny(codeNotPermitted, "limits").update(holder{scopes: "traces:write"}, limited)
 	p.deny(codeExceedsCaller, "scopes").update(greater, holder{scopes: "admin", plan: "pro"})
 	p.deny(codeExceedsCaller, "scopes").update(holder{scopes: "traces:read"}, holder{scopes: "traces:read logs:read"})
 

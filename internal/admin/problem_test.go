@@ -229,7 +229,7 @@ func TestAnAdmissionThatWasRefusedIsNoAdmission(t *testing.T) {
 			return a, nil
 		},
 	} {
-		handler, err := New(Options{Store: h.store, Authenticate: authenticate, Plans: []string{"free"}, DefaultPlan: "free"})
+		handler, err := New(Options{Store: h.store, Authenticate: authenticate, Plans: h.plans})
 		require.NoError(t, err)
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, api.BasePath+"/whoami", nil))
@@ -239,13 +239,13 @@ func TestAnAdmissionThatWasRefusedIsNoAdmission(t *testing.T) {
 
 func TestNewChecksItsOptions(t *testing.T) {
 	h := newHarness(t)
-	good := Options{Store: h.store, Authenticate: func(*http.Request) (*identity.Admission, error) { return nil, nil }, Plans: []string{"free"}, DefaultPlan: "free"}
+	good := Options{Store: h.store, Authenticate: func(*http.Request) (*identity.Admission, error) { return nil, nil }, Plans: h.plans}
 	_, err := New(good)
 	require.NoError(t, err)
 	for want, spoil := range map[string]func(*Options){
 		"Store is required":        func(o *Options) { o.Store = nil },
 		"Authenticate is required": func(o *Options) { o.Authenticate = nil },
-		`default plan "gold"`:      func(o *Options) { o.DefaultPlan = "gold" },
+		"Plans is required":        func(o *Options) { o.Plans = nil },
 		`"PX"`:                     func(o *Options) { o.Format.Prefix = "PX" },
 	} {
 		bad := good

@@ -11,6 +11,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // handler wires the routes: those of the document behind guard, the probes in
@@ -45,14 +46,24 @@ func (m guardedMux) HandleFunc(pattern string, handler func(http.ResponseWriter,
 	m.Handle(pattern, m.guard(http.HandlerFunc(handler)))
 }
 
-// guard authenticates and validates a request.
+// guard authenticates, charges and validates a request.
 func (s *service) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := s.callerOf(r)
+		admission, err := s.admissionOf(r)
 		if err != nil {
 			s.writeProblem(w, r, err)
 			return
 		}
+		defer admission.Tab.Close()
+		refusal := admission.Enter(r.Context(), limit.API)
+		for _, f := range admission.Tab.Fields(limit.API) {
+			w.Header().Set(f.Name, f.Value)
+		}
+		if refusal != nil {
+			s.writeProblem(w, r, refusal)
+			return
+		}
+		c := caller{Identity: admission.Identity, address: s.clientAddr(r)}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		if err := s.validateRequest(w, r); err != nil {
 			s.writeProblem(w, r, err)
@@ -67,18 +78,19 @@ type callerKey struct{}
 // callerIn returns the caller that guard put into the context.
 func callerIn(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }
 
-func (s *service) callerOf(r *http.Request) (caller, error) {
+// admissionOf returns the admission of a request whose key may make calls.
+func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
 	admission, err := s.authenticate(r)
 	if err != nil {
-		return caller{}, err
+		return nil, err
 	}
 	if admission == nil {
-		return caller{}, identity.NewRefusal(identity.NoIdentity, "no API key: send one as `Authorization: Bearer <key>`")
+		return nil, identity.NewRefusal(identity.NoIdentity, "no API key: send one as `Authorization: Bearer <key>`")
 	}
 	if refusal := admission.Refused(); refusal != nil {
-		return caller{}, refusal
+		return nil, refusal
 	}
-	return caller{Identity: admission.Identity, address: s.clientAddr(r)}, nil
+	return admission, nil
 }
 
 // dispatch answers what the mux would in plain text with problems instead. A

@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/limit"
 )
 
 // validateRequest checks a routed request against the document.
@@ -45,6 +46,7 @@ var validation = &openapi3filter.Options{
 	AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc,
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{
 		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkTime)),
+		openapi3.WithStringFormatValidator("window", openapi3.NewCallbackValidator(checkWindow)),
 	},
 }
 
@@ -59,6 +61,14 @@ func checkTime(text string) error {
 		return errors.New("year out of range")
 	}
 	return nil
+}
+
+func checkWindow(text string) error {
+	window, err := limit.ParseWindow(text)
+	if err == nil && (window < limit.MinWindow || window > limit.MaxWindow) {
+		err = errors.New("window out of range")
+	}
+	return err
 }
 
 func pathParams(r *http.Request, route *routers.Route) map[string]string {
@@ -197,14 +207,21 @@ func ruleOf(e *openapi3.SchemaError) rule {
 	case "minItems", "maxItems":
 		return rule{text: "must hold " + span(schema.MinItems, schema.MaxItems) + " items"}
 	case "minimum", "maximum":
-		return rule{text: fmt.Sprintf("must be %g to %g", *schema.Min, *schema.Max)}
+		return rule{text: "must be " + number(*schema.Min) + " to " + number(*schema.Max)}
 	case "format":
-		return rule{text: "must be a time such as 2027-01-01T00:00:00Z (RFC 3339)"}
+		return rule{text: formatRules[schema.Format]}
 	case "pattern":
 		return rule{text: "must match " + schema.Pattern}
 	}
 	return rule{text: "breaks the rule " + e.SchemaField}
 }
+
+var formatRules = map[string]string{
+	"date-time": "must be a time such as 2027-01-01T00:00:00Z (RFC 3339)",
+	"window":    fmt.Sprintf("must be a length of %s to %s such as 30s, 1m, 6h or 31d", limit.MinWindow, limit.MaxWindow),
+}
+
+func number(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // unknownField takes the field's name out of the validator's text, the only
 // place that has it.

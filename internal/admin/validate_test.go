@@ -29,7 +29,7 @@ func rulesOf(t *testing.T, a answer) string {
 func TestBrokenRulesOfANewKeyAreNamed(t *testing.T) {
 	h := newHarness(t)
 	long := func(n int) string { return strings.Repeat("x", n) }
-	const known = "no such field: known are allowedIps, description, environment, expectedCountries, expiresAt, name, ownerId, plan, preset, projects, role, scopes, type"
+	const known = "no such field: known are allowedIps, description, environment, expectedCountries, expiresAt, limits, name, ownerId, plan, preset, projects, role, scopes, type"
 	tests := []struct{ name, body, want string }{
 		{"no object", `[]`, ": must be of type object"},
 		{"null", `null`, ": must not be null"},
@@ -57,7 +57,7 @@ func TestBrokenRulesOfANewKeyAreNamed(t *testing.T) {
 		{"empty project", `{"name":"k","preset":"admin","projects":["a",""]}`, "/projects/1: must be 1 to 256 characters long"},
 		{"project with control", `{"name":"k","preset":"admin","projects":["a\u0007"]}`, "/projects/0: must not contain control characters or line breaks"},
 		{"many projects", `{"name":"k","preset":"admin","projects":["a"` + strings.Repeat(`,"a"`, 100) + `]}`, "/projects: must hold 0 to 100 items"},
-		{"unknown plan", `{"name":"k","preset":"admin","plan":"gold"}`, "/plan: no such plan: known are free, pro, enterprise"},
+		{"unknown plan", `{"name":"k","preset":"admin","plan":"gold"}`, "/plan: no such plan: known are enterprise, free, pro"},
 		{
 			"bad addresses", `{"name":"k","preset":"admin","allowedIps":["10.0.0.0/33","::/0","localhost","fe80::1%eth0","::ffff:0:0/90"]}`,
 			"/allowedIps/0: must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address\n/allowedIps/2: must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address\n/allowedIps/3: must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address\n/allowedIps/4: must not mix IPv4 and IPv6: give each its own CIDR",
@@ -68,7 +68,6 @@ func TestBrokenRulesOfANewKeyAreNamed(t *testing.T) {
 		{"no time", `{"name":"k","preset":"admin","expiresAt":"tomorrow"}`, "/expiresAt: must be a time such as 2027-01-01T00:00:00Z (RFC 3339)"},
 		{"no such day", `{"name":"k","preset":"admin","expiresAt":"2027-02-30T00:00:00Z"}`, "/expiresAt: must be a time such as 2027-01-01T00:00:00Z (RFC 3339)"},
 		{"beyond the year 9999 in UTC", `{"name":"k","preset":"admin","expiresAt":"9999-12-31T23:59:59-14:00"}`, "/expiresAt: must be a time such as 2027-01-01T00:00:00Z (RFC 3339)"},
-		{"limits are not accepted yet", `{"name":"k","preset":"admin","limits":[]}`, "/limits: " + known},
 		{"names are as they are written", `{"Name":"k","preset":"admin"}`, "/Name: " + known + "\n/name: is required"},
 		{"names in pointers are escaped", `{"name":"k","preset":"admin","a/b~c":1}`, "/a~1b~0c: " + known},
 		{"key is not accepted", `{"name":"k","preset":"admin","key":"x"}`, "/key: " + known},
@@ -98,8 +97,8 @@ func TestBrokenRulesOfAPatchAreNamed(t *testing.T) {
 		{"null role of a user key", `{"role":null}`, "/role: must be left out for a user key, whose role is its owner's"},
 		{"unknown role", `{"role":"root"}`, "/role: must be one of viewer, member, admin, null"},
 		{"expiry in the past", `{"expiresAt":"2020-01-01T00:00:00Z"}`, "/expiresAt: must be in the future"},
-		{"plan", `{"plan":"gold"}`, "/plan: no such plan: known are free, pro, enterprise"},
-		{"what is fixed", `{"type":"system"}`, "/type: no such field: known are allowedIps, description, expectedCountries, expiresAt, name, plan, preset, projects, role, scopes"},
+		{"plan", `{"plan":"gold"}`, "/plan: no such plan: known are enterprise, free, pro"},
+		{"what is fixed", `{"type":"system"}`, "/type: no such field: known are allowedIps, description, expectedCountries, expiresAt, limits, name, plan, preset, projects, role, scopes"},
 		{"addresses", `{"allowedIps":["x"]}`, "/allowedIps/0: must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address"},
 	}
 	for _, tt := range tests {

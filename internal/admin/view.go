@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
@@ -14,7 +15,7 @@ func (s *service) view(k *store.Key, owner *store.User, now time.Time) api.Key {
 	return api.Key{
 		ID: k.ID, Name: k.Name, Description: k.Description, Type: k.Type, Environment: k.Environment,
 		OwnerID: orNull(k.OwnerID), Role: orNull(roleOf(k, owner)), Scopes: orEmpty(k.Scopes), Projects: orEmpty(k.Projects),
-		Plan: s.planOf(k), Limits: []map[string]any{},
+		Plan: s.planOf(k), Limits: orEmpty(k.Limits),
 		AllowedIps: prefixTexts(k), ExpectedCountries: orEmpty(k.ExpectedCountries),
 		Status: k.StatusAt(now, owner), Hint: k.Hint(), Secrets: secretViews(k), Declared: k.Declared,
 		CreatedAt: k.CreatedAt.UTC(), CreatedBy: orNull(k.CreatedBy),
@@ -35,10 +36,7 @@ func roleOf(k *store.Key, owner *store.User) identity.Role {
 }
 
 func (s *service) planOf(k *store.Key) string {
-	if k.Plan == "" {
-		return s.defaultPlan
-	}
-	return k.Plan
+	return cmp.Or(k.Plan, s.plans.Default())
 }
 
 func prefixTexts(k *store.Key) []string {

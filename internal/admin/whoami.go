@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
@@ -10,13 +11,10 @@ import (
 // Whoami implements api.StrictServerInterface.
 func (s *service) Whoami(ctx context.Context, _ api.WhoamiRequestObject) (api.WhoamiResponseObject, error) {
 	c := callerIn(ctx)
-	plan := c.Plan
-	if plan == "" {
-		plan = s.defaultPlan
-	}
 	return api.Whoami200JSONResponse{
 		ID: c.KeyID, Name: c.KeyName, Type: c.KeyType, Environment: c.Environment,
-		OwnerID: orNull(c.OwnerID), Role: c.Role, Scopes: c.Scopes.List(), Projects: orEmpty(c.Projects), Plan: plan,
+		OwnerID: orNull(c.OwnerID), Role: c.Role, Scopes: c.Scopes.List(), Projects: orEmpty(c.Projects),
+		Plan: cmp.Or(c.Plan, s.plans.Default()),
 	}, nil
 }
 

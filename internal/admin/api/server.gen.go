@@ -17,6 +17,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -62,8 +63,11 @@ type FieldError struct {
 // Key An API key.
 type Key struct {
 	// AllowedIps CIDRs that the key may be used from; empty means everywhere.
-	AllowedIps []string  `json:"allowedIps"`
-	CreatedAt  time.Time `json:"createdAt"`
+	AllowedIps []string `json:"allowedIps"`
+
+	// Concurrency The requests under way. null where any number may be, and where quotas is null.
+	Concurrency *Concurrency `json:"concurrency"`
+	CreatedAt   time.Time    `json:"createdAt"`
 
 	// CreatedBy The user or system key that created the key; null for the collector itself.
 	CreatedBy *string `json:"createdBy"`
@@ -91,18 +95,22 @@ type Key struct {
 	Key        *string    `json:"key,omitempty"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 
-	// Limits Limits of this key alone, over those of its plan.
-	Limits []map[string]interface{} `json:"limits"`
-	Name   string                   `json:"name"`
+	// Limits Limits of this key alone, in place of those of its plan on the same traffic and unit.
+	Limits []Limit `json:"limits"`
+	Name   string  `json:"name"`
 
 	// OwnerID The user that a user key belongs to; null for system keys.
 	OwnerID *string `json:"ownerId"`
 
-	// Plan The plan whose limits apply.
+	// Plan The plan whose limits apply; the default plan's do where it is no longer configured.
 	Plan string `json:"plan"`
 
 	// Projects The projects that the key may send to; empty means every project.
-	Projects  []string   `json:"projects"`
+	Projects []string `json:"projects"`
+
+	// Quotas The limits that apply to the key, those of its plan included, and what is spent of each; empty where
+	// nothing is limited. null where the key is not shown alone, and while its counts cannot be read.
+	Quotas    []Quota    `json:"quotas"`
 	RevokedAt *time.Time `json:"revokedAt"`
 
 	// Role The owner's role now, or the system key's own. null where there is no owner any more.
@@ -121,6 +129,15 @@ type Key struct {
 	Type KeyType `json:"type"`
 }
 
+// Concurrency The requests under way. null where any number may be, and where quotas is null.
+type Concurrency struct {
+	// Max How many may be under way at once.
+	Max int `json:"max"`
+
+	// UnderWay How many are.
+	UnderWay int `json:"underWay"`
+}
+
 // KeyCreate The key to create. Exactly one of `scopes` and `preset` is required.
 type KeyCreate struct {
 	// AllowedIps CIDRs or addresses; host bits are cleared. Left out or empty means everywhere.
@@ -135,6 +152,9 @@ type KeyCreate struct {
 
 	// ExpiresAt In the future. Left out means never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+
+	// Limits In place of those of the plan on the same traffic and unit. Only with the scope `admin`.
+	Limits []Limit `json:"limits,omitempty"`
 
 	// Name For people; without control characters.
 	//
@@ -184,7 +204,10 @@ type KeyPatch struct {
 
 	// ExpiresAt In the future. null means never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expiresAt,omitempty"`
-	Name      *string                      `json:"name,omitempty"`
+
+	// Limits null or empty means those of the plan alone. Only with the scope `admin`.
+	Limits nullable.Nullable[[]Limit] `json:"limits,omitempty"`
+	Name   *string                    `json:"name,omitempty"`
 
 	// Plan null means the default plan. Only with the scope `admin`.
 	Plan nullable.Nullable[string] `json:"plan,omitempty"`
@@ -216,10 +239,34 @@ type KeyStatus = store.Status
 // KeyType A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 type KeyType = identity.KeyType
 
+// Limit In any interval as long as the window, no more than max is admitted.
+type Limit = limit.Limit
+
 // NamedScopes The scopes of a preset or role.
 type NamedScopes struct {
 	Name   string  `json:"name"`
 	Scopes []Scope `json:"scopes"`
+}
+
+// Plan A list of limits with a name.
+type Plan struct {
+	// Builtin The plan is there without being configured.
+	Builtin bool `json:"builtin"`
+
+	// Concurrency How many requests of a key may be under way at once; null means any number.
+	Concurrency *int `json:"concurrency"`
+
+	// Default The plan is that of keys that name none.
+	Default bool    `json:"default"`
+	Limits  []Limit `json:"limits"`
+
+	// Name Example: pro
+	Name string `json:"name"`
+}
+
+// PlanList defines model for PlanList.
+type PlanList struct {
+	Data []Plan `json:"data"`
 }
 
 // Preset A name for a list of scopes; see `GET /scopes`.
@@ -244,6 +291,33 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Quota A limit, and what a key has spent of it.
+type Quota struct {
+	Max int64 `json:"max"`
+
+	// On What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
+	// the admin API.
+	On Traffic `json:"on"`
+
+	// Remaining What can be spent at once.
+	Remaining int64 `json:"remaining"`
+
+	// ResetAt When nothing counts any more, if nothing else is spent.
+	ResetAt time.Time `json:"resetAt"`
+
+	// Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
+	// of the decoded telemetry. Only `requests` are counted on `api`.
+	Unit Unit `json:"unit"`
+
+	// Used What counts against max now. Over max where that was lowered since.
+	Used int64 `json:"used"`
+
+	// Window The length of a sliding window, 1s to 31d: a number and a unit such as 30s, 1m, 6h or 31d.
+	//
+	// Example: 1m
+	Window Window `json:"window"`
+}
+
 // Role Bounds the scopes. viewer may read, member may read and write, admin may do everything.
 type Role = identity.Role
 
@@ -264,6 +338,14 @@ type ScopeInfo struct {
 	// Scope A permission; `admin` implies every other. See `GET /scopes`.
 	Scope Scope `json:"scope"`
 }
+
+// Traffic What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
+// the admin API.
+type Traffic = limit.Traffic
+
+// Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
+// of the decoded telemetry. Only `requests` are counted on `api`.
+type Unit = limit.Unit
 
 // Whoami What the caller's key stands for now.
 type Whoami struct {
@@ -290,6 +372,11 @@ type Whoami struct {
 	// Type A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 	Type KeyType `json:"type"`
 }
+
+// Window The length of a sliding window, 1s to 31d: a number and a unit such as 30s, 1m, 6h or 31d.
+//
+// Example: 1m
+type Window = limit.Window
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
@@ -335,6 +422,9 @@ type ServerInterface interface {
 	// UpdateKey Change an API key
 	// (PATCH /api-keys/{id})
 	UpdateKey(w http.ResponseWriter, r *http.Request, id string)
+	// ListPlans List the plans
+	// (GET /plans)
+	ListPlans(w http.ResponseWriter, r *http.Request)
 	// ListScopes List scopes, presets and roles
 	// (GET /scopes)
 	ListScopes(w http.ResponseWriter, r *http.Request)
@@ -542,6 +632,20 @@ func (siw *ServerInterfaceWrapper) UpdateKey(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// ListPlans operation middleware
+func (siw *ServerInterfaceWrapper) ListPlans(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPlans(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListScopes operation middleware
 func (siw *ServerInterfaceWrapper) ListScopes(w http.ResponseWriter, r *http.Request) {
 
@@ -695,6 +799,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api-keys/{id}", wrapper.RevokeKey)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api-keys/{id}", wrapper.GetKey)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api-keys/{id}", wrapper.UpdateKey)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/plans", wrapper.ListPlans)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/scopes", wrapper.ListScopes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/whoami", wrapper.Whoami)
 
@@ -960,6 +1065,54 @@ func (response UpdateKeydefaultApplicationProblemPlusJSONResponse) VisitUpdateKe
 	return err
 }
 
+type ListPlansRequestObject struct {
+}
+
+type ListPlansResponseObject interface {
+	VisitListPlansResponse(w http.ResponseWriter) error
+}
+
+type ListPlans200JSONResponse PlanList
+
+func (response ListPlans200JSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPlansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListPlansdefaultApplicationProblemPlusJSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScopesRequestObject struct {
 }
 
@@ -1073,6 +1226,9 @@ type StrictServerInterface interface {
 	// UpdateKey Change an API key
 	// (PATCH /api-keys/{id})
 	UpdateKey(ctx context.Context, request UpdateKeyRequestObject) (UpdateKeyResponseObject, error)
+	// ListPlans List the plans
+	// (GET /plans)
+	ListPlans(ctx context.Context, request ListPlansRequestObject) (ListPlansResponseObject, error)
 	// ListScopes List scopes, presets and roles
 	// (GET /scopes)
 	ListScopes(ctx context.Context, request ListScopesRequestObject) (ListScopesResponseObject, error)
@@ -1255,6 +1411,30 @@ func (sh *strictHandler) UpdateKey(w http.ResponseWriter, r *http.Request, id st
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateKeyResponseObject); ok {
 		if err := validResponse.VisitUpdateKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPlans operation middleware
+func (sh *strictHandler) ListPlans(w http.ResponseWriter, r *http.Request) {
+	var request ListPlansRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPlans(ctx, request.(ListPlansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPlans")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPlansResponseObject); ok {
+		if err := validResponse.VisitListPlansResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

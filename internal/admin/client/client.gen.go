@@ -180,6 +180,57 @@ func (e Scope) Valid() bool {
 	}
 }
 
+// Defines values for Traffic.
+const (
+	TrafficAPI      Traffic = "api"
+	TrafficIngest   Traffic = "ingest"
+	TrafficLogs     Traffic = "logs"
+	TrafficMetrics  Traffic = "metrics"
+	TrafficProfiles Traffic = "profiles"
+	TrafficTraces   Traffic = "traces"
+)
+
+// Valid indicates whether the value is a known member of the Traffic enum.
+func (e Traffic) Valid() bool {
+	switch e {
+	case TrafficAPI:
+		return true
+	case TrafficIngest:
+		return true
+	case TrafficLogs:
+		return true
+	case TrafficMetrics:
+		return true
+	case TrafficProfiles:
+		return true
+	case TrafficTraces:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Unit.
+const (
+	UnitBytes    Unit = "bytes"
+	UnitItems    Unit = "items"
+	UnitRequests Unit = "requests"
+)
+
+// Valid indicates whether the value is a known member of the Unit enum.
+func (e Unit) Valid() bool {
+	switch e {
+	case UnitBytes:
+		return true
+	case UnitItems:
+		return true
+	case UnitRequests:
+		return true
+	default:
+		return false
+	}
+}
+
 // Environment Production or development; seen in the prefix of user keys (`px_live_`, `px_test_`).
 type Environment string
 
@@ -201,8 +252,11 @@ type FieldError struct {
 // Key An API key.
 type Key struct {
 	// AllowedIps CIDRs that the key may be used from; empty means everywhere.
-	AllowedIps []string  `json:"allowedIps"`
-	CreatedAt  time.Time `json:"createdAt"`
+	AllowedIps []string `json:"allowedIps"`
+
+	// Concurrency The requests under way. null where any number may be, and where quotas is null.
+	Concurrency *Concurrency `json:"concurrency"`
+	CreatedAt   time.Time    `json:"createdAt"`
 
 	// CreatedBy The user or system key that created the key; null for the collector itself.
 	CreatedBy *string `json:"createdBy"`
@@ -230,18 +284,22 @@ type Key struct {
 	Key        *string    `json:"key,omitempty"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 
-	// Limits Limits of this key alone, over those of its plan.
-	Limits []map[string]interface{} `json:"limits"`
-	Name   string                   `json:"name"`
+	// Limits Limits of this key alone, in place of those of its plan on the same traffic and unit.
+	Limits []Limit `json:"limits"`
+	Name   string  `json:"name"`
 
 	// OwnerID The user that a user key belongs to; null for system keys.
 	OwnerID *string `json:"ownerId"`
 
-	// Plan The plan whose limits apply.
+	// Plan The plan whose limits apply; the default plan's do where it is no longer configured.
 	Plan string `json:"plan"`
 
 	// Projects The projects that the key may send to; empty means every project.
-	Projects  []string   `json:"projects"`
+	Projects []string `json:"projects"`
+
+	// Quotas The limits that apply to the key, those of its plan included, and what is spent of each; empty where
+	// nothing is limited. null where the key is not shown alone, and while its counts cannot be read.
+	Quotas    []Quota    `json:"quotas"`
 	RevokedAt *time.Time `json:"revokedAt"`
 
 	// Role The owner's role now, or the system key's own. null where there is no owner any more.
@@ -260,6 +318,15 @@ type Key struct {
 	Type KeyType `json:"type"`
 }
 
+// Concurrency The requests under way. null where any number may be, and where quotas is null.
+type Concurrency struct {
+	// Max How many may be under way at once.
+	Max int `json:"max"`
+
+	// UnderWay How many are.
+	UnderWay int `json:"underWay"`
+}
+
 // KeyCreate The key to create. Exactly one of `scopes` and `preset` is required.
 type KeyCreate struct {
 	// AllowedIps CIDRs or addresses; host bits are cleared. Left out or empty means everywhere.
@@ -274,6 +341,9 @@ type KeyCreate struct {
 
 	// ExpiresAt In the future. Left out means never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+
+	// Limits In place of those of the plan on the same traffic and unit. Only with the scope `admin`.
+	Limits []Limit `json:"limits,omitempty"`
 
 	// Name For people; without control characters.
 	//
@@ -323,7 +393,10 @@ type KeyPatch struct {
 
 	// ExpiresAt In the future. null means never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expiresAt,omitempty"`
-	Name      *string                      `json:"name,omitempty"`
+
+	// Limits null or empty means those of the plan alone. Only with the scope `admin`.
+	Limits nullable.Nullable[[]Limit] `json:"limits,omitempty"`
+	Name   *string                    `json:"name,omitempty"`
 
 	// Plan null means the default plan. Only with the scope `admin`.
 	Plan nullable.Nullable[string] `json:"plan,omitempty"`
@@ -355,10 +428,49 @@ type KeyStatus string
 // KeyType A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 type KeyType string
 
+// Limit In any interval as long as the window, no more than max is admitted.
+type Limit struct {
+	Max int64 `json:"max"`
+
+	// On What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
+	// the admin API.
+	On Traffic `json:"on"`
+
+	// Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
+	// of the decoded telemetry. Only `requests` are counted on `api`.
+	Unit Unit `json:"unit"`
+
+	// Window The length of a sliding window, 1s to 31d: a number and a unit such as 30s, 1m, 6h or 31d.
+	//
+	// Example: 1m
+	Window Window `json:"window"`
+}
+
 // NamedScopes The scopes of a preset or role.
 type NamedScopes struct {
 	Name   string  `json:"name"`
 	Scopes []Scope `json:"scopes"`
+}
+
+// Plan A list of limits with a name.
+type Plan struct {
+	// Builtin The plan is there without being configured.
+	Builtin bool `json:"builtin"`
+
+	// Concurrency How many requests of a key may be under way at once; null means any number.
+	Concurrency *int `json:"concurrency"`
+
+	// Default The plan is that of keys that name none.
+	Default bool    `json:"default"`
+	Limits  []Limit `json:"limits"`
+
+	// Name Example: pro
+	Name string `json:"name"`
+}
+
+// PlanList defines model for PlanList.
+type PlanList struct {
+	Data []Plan `json:"data"`
 }
 
 // Preset A name for a list of scopes; see `GET /scopes`.
@@ -383,6 +495,33 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Quota A limit, and what a key has spent of it.
+type Quota struct {
+	Max int64 `json:"max"`
+
+	// On What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
+	// the admin API.
+	On Traffic `json:"on"`
+
+	// Remaining What can be spent at once.
+	Remaining int64 `json:"remaining"`
+
+	// ResetAt When nothing counts any more, if nothing else is spent.
+	ResetAt time.Time `json:"resetAt"`
+
+	// Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
+	// of the decoded telemetry. Only `requests` are counted on `api`.
+	Unit Unit `json:"unit"`
+
+	// Used What counts against max now. Over max where that was lowered since.
+	Used int64 `json:"used"`
+
+	// Window The length of a sliding window, 1s to 31d: a number and a unit such as 30s, 1m, 6h or 31d.
+	//
+	// Example: 1m
+	Window Window `json:"window"`
+}
+
 // Role Bounds the scopes. viewer may read, member may read and write, admin may do everything.
 type Role string
 
@@ -403,6 +542,14 @@ type ScopeInfo struct {
 	// Scope A permission; `admin` implies every other. See `GET /scopes`.
 	Scope Scope `json:"scope"`
 }
+
+// Traffic What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
+// the admin API.
+type Traffic string
+
+// Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
+// of the decoded telemetry. Only `requests` are counted on `api`.
+type Unit string
 
 // Whoami What the caller's key stands for now.
 type Whoami struct {
@@ -429,6 +576,11 @@ type Whoami struct {
 	// Type A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 	Type KeyType `json:"type"`
 }
+
+// Window The length of a sliding window, 1s to 31d: a number and a unit such as 30s, 1m, 6h or 31d.
+//
+// Example: 1m
+type Window = string
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
@@ -548,7 +700,8 @@ type ClientInterface interface {
 	// Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 	// the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 	// `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-	// inherited where they are left out and cannot be exceeded.
+	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+	// administrator's to choose.
 	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -566,7 +719,8 @@ type ClientInterface interface {
 	// Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 	// the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 	// `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-	// inherited where they are left out and cannot be exceeded.
+	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+	// administrator's to choose.
 	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -589,6 +743,8 @@ type ClientInterface interface {
 
 	// GetKey Show an API key
 	//
+	// The only answer with `quotas` and `concurrency`: what the key has spent of its limits.
+	//
 	// Problems: `key_not_found`, `not_permitted`.
 	//
 	// Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
@@ -600,7 +756,7 @@ type ClientInterface interface {
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
 	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has.
+	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -617,7 +773,7 @@ type ClientInterface interface {
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
 	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has.
+	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -641,6 +797,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /backup (the `Backup` operationId).
 	Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPlans List the plans
+	//
+	// By name. Plans are built in, or come from the collector's configuration, and are read-only here.
+	//
+	// Corresponds with GET /plans (the `ListPlans` operationId).
+	ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScopes List scopes, presets and roles
 	//
@@ -682,7 +845,8 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 // the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 // `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-// inherited where they are left out and cannot be exceeded.
+// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+// administrator's to choose.
 //
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 // `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -710,7 +874,8 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 // the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 // `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-// inherited where they are left out and cannot be exceeded.
+// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+// administrator's to choose.
 //
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 // `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -753,6 +918,8 @@ func (c *Client) RevokeKey(ctx context.Context, id string, reqEditors ...Request
 
 // GetKey Show an API key
 //
+// The only answer with `quotas` and `concurrency`: what the key has spent of its limits.
+//
 // Problems: `key_not_found`, `not_permitted`.
 //
 // Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
@@ -774,7 +941,7 @@ func (c *Client) GetKey(ctx context.Context, id string, reqEditors ...RequestEdi
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
 // A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has.
+// one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -801,7 +968,7 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, contentType s
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
 // A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has.
+// one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -836,6 +1003,23 @@ func (c *Client) UpdateKey(ctx context.Context, id string, body UpdateKeyJSONReq
 // Corresponds with GET /backup (the `Backup` operationId).
 func (c *Client) Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBackupRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPlans List the plans
+//
+// By name. Plans are built in, or come from the collector's configuration, and are read-only here.
+//
+// Corresponds with GET /plans (the `ListPlans` operationId).
+func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPlansRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1174,6 +1358,33 @@ func NewBackupRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListPlansRequest constructs an http.Request for the ListPlans method
+func NewListPlansRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListScopesRequest constructs an http.Request for the ListScopes method
 func NewListScopesRequest(server string) (*http.Request, error) {
 	var err error
@@ -1291,7 +1502,8 @@ type ClientWithResponsesInterface interface {
 	// Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 	// the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 	// `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-	// inherited where they are left out and cannot be exceeded.
+	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+	// administrator's to choose.
 	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -1309,7 +1521,8 @@ type ClientWithResponsesInterface interface {
 	// Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 	// the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 	// `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-	// inherited where they are left out and cannot be exceeded.
+	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+	// administrator's to choose.
 	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -1334,6 +1547,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetKeyWithResponse Show an API key
 	//
+	// The only answer with `quotas` and `concurrency`: what the key has spent of its limits.
+	//
 	// Problems: `key_not_found`, `not_permitted`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -1347,7 +1562,7 @@ type ClientWithResponsesInterface interface {
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
 	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has.
+	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -1364,7 +1579,7 @@ type ClientWithResponsesInterface interface {
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
 	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has.
+	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -1390,6 +1605,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /backup (the `Backup` operationId).
 	BackupWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BackupResponse, error)
+
+	// ListPlansWithResponse List the plans
+	//
+	// By name. Plans are built in, or come from the collector's configuration, and are read-only here.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /plans (the `ListPlans` operationId).
+	ListPlansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPlansResponse, error)
 
 	// ListScopesWithResponse List scopes, presets and roles
 	//
@@ -1750,6 +1974,63 @@ func (r BackupResponse) ContentType() string {
 	return ""
 }
 
+// ListPlansResponseDefaultHeaders the declared response headers of an HTTP default response for ListPlans
+type ListPlansResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListPlansResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PlanList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListPlansResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPlansResponse) GetJSON200() *PlanList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPlansResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPlansResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPlansResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPlansResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPlansResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListScopesResponseDefaultHeaders the declared response headers of an HTTP default response for ListScopes
 type ListScopesResponseDefaultHeaders struct {
 	Allow           *string
@@ -1889,7 +2170,8 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 // the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 // `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-// inherited where they are left out and cannot be exceeded.
+// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+// administrator's to choose.
 //
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 // `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -1913,7 +2195,8 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // Without `ownerId` a user key belongs to the caller's user; where the caller is a system key, to
 // the user `admin`. A caller without the scope `admin` creates user keys for its own user only;
 // `projects`, `allowedIps`, `expiresAt` and a `test` environment that limit the caller are
-// inherited where they are left out and cannot be exceeded.
+// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
+// administrator's to choose.
 //
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
 // `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
@@ -1950,6 +2233,8 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id stri
 
 // GetKeyWithResponse Show an API key
 //
+// The only answer with `quotas` and `concurrency`: what the key has spent of its limits.
+//
 // Problems: `key_not_found`, `not_permitted`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -1969,7 +2254,7 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string,
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
 // A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has.
+// one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -1992,7 +2277,7 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
 // A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has.
+// one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
@@ -2029,6 +2314,21 @@ func (c *ClientWithResponses) BackupWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseBackupResponse(rsp)
+}
+
+// ListPlansWithResponse List the plans
+//
+// By name. Plans are built in, or come from the collector's configuration, and are read-only here.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /plans (the `ListPlans` operationId).
+func (c *ClientWithResponses) ListPlansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPlansResponse, error) {
+	rsp, err := c.ListPlans(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPlansResponse(rsp)
 }
 
 // ListScopesWithResponse List scopes, presets and roles
@@ -2401,6 +2701,66 @@ func ParseBackupResponse(rsp *http.Response) (*BackupResponse, error) {
 		response.Headers200 = &headers
 	case true:
 		var headers BackupResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPlansResponse parses an HTTP response from a ListPlansWithResponse call
+func ParseListPlansResponse(rsp *http.Response) (*ListPlansResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPlansResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PlanList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListPlansResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -77,7 +77,7 @@ It authenticates with an API key of its own, never given on the command line:
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagFailure)
 	p.flags.register(root.PersistentFlags())
-	root.AddCommand(p.keysCommand(), p.whoamiCommand(), p.backupCommand(), p.restoreCommand(), p.versionCommand())
+	root.AddCommand(p.keysCommand(), p.plansCommand(), p.whoamiCommand(), p.backupCommand(), p.restoreCommand(), p.versionCommand())
 	useOwnHelp(root)
 	return root
 }

@@ -100,6 +100,8 @@ func flagOf(place string) string {
 		return "--owner"
 	case "scopes":
 		return "--scope"
+	case "limits":
+		return "--limit"
 	case "projects":
 		return "--project"
 	case "allowedIps":

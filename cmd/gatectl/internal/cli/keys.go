@@ -26,12 +26,13 @@ type keyFlags struct {
 	preset      choice
 	projects    []string
 	plan        string
+	limits      []string
 	allowIPs    []string
 	countries   []string
 	expires     string
 }
 
-func (k *keyFlags) register(cmd *cobra.Command) {
+func (k *keyFlags) register(p *program, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&k.name, "name", "", "`NAME` that says what the key is for")
 	flags.StringVar(&k.description, "description", "", "`TEXT` that says more")
@@ -39,11 +40,14 @@ func (k *keyFlags) register(cmd *cobra.Command) {
 	choiceFlag(cmd, &k.preset, "preset", "", "scopes by a name, in place of --scope", presetNames()...)
 	choiceFlag(cmd, &k.role, "role", "", "bounds the scopes of a system key (default the least that covers them)", "viewer", "member", "admin")
 	flags.StringSliceVar(&k.projects, "project", nil, "`PROJECT` that the key may send to; repeat the flag or separate by commas (default all)")
-	flags.StringVar(&k.plan, "plan", "", "`PLAN` whose limits apply, such as free, pro or enterprise")
+	flags.StringVar(&k.plan, "plan", "", "`PLAN` whose limits apply, such as free, pro or enterprise; see gatectl plans")
+	flags.StringSliceVar(&k.limits, "limit", nil, "`TRAFFIC:UNIT:MAX/WINDOW`, such as ingest:requests:100/1m, in place of the plan's limits on that traffic and unit; repeat the flag or separate by commas")
 	flags.StringSliceVar(&k.allowIPs, "allow-ip", nil, "address or `CIDR` that the key may be used from; repeat the flag or separate by commas (default all)")
 	flags.StringSliceVar(&k.countries, "expect-country", nil, "`COUNTRY` (such as DE) that the key is expected to be used from; others raise an alert")
 	flags.StringVar(&k.expires, "expires", "", "`WHEN` the key ends: a span (90d), a day (2027-01-31), a time (RFC 3339) or never")
 	completeFlag(cmd, "scope", scopeNames())
+	// It fails only for a flag that does not exist, which the tests would show.
+	_ = cmd.RegisterFlagCompletionFunc("plan", p.completePlan)
 	exclusive(cmd, "scope", "preset")
 }
 
@@ -59,6 +63,7 @@ func (k *keyFlags) checkGiven(cmd *cobra.Command) error {
 		{"scope", k.scopes},
 		{"project", k.projects},
 		{"plan", []string{k.plan}},
+		{"limit", k.limits},
 		{"allow-ip", k.allowIPs},
 		{"expect-country", k.countries},
 		{"expires", []string{k.expires}},

@@ -31,6 +31,7 @@ func (p *program) keysCreateCommand() *cobra.Command {
 settings of exporters come with it, ready to paste.`,
 		Example: `  gatectl keys create --name checkout --scope traces:write --project checkout --expires 90d
   gatectl keys create --name ci --env test --preset read-write
+  gatectl keys create --name batch --preset read-write --limit ingest:requests:5000/1h
   gatectl keys create --name terraform --type system --preset admin --plan enterprise --allow-ip 10.0.0.0/8
   KEY=$(gatectl keys create --quiet --name checkout --scope traces:write)`,
 		Args: arguments(cobra.NoArgs, "no arguments"),
@@ -42,7 +43,7 @@ settings of exporters come with it, ready to paste.`,
 			return p.createKey(cmd.Context(), request, &f)
 		},
 	}
-	f.register(cmd)
+	f.register(p, cmd)
 	choiceFlag(cmd, &f.keyType, "type", "", "a user key belongs to a user, a system key stands for itself (default user)", "user", "system")
 	choiceFlag(cmd, &f.environment, "env", "", "production or development (default live)", "live", "test")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "`ID` of the user that a user key belongs to (default your own)")
@@ -103,6 +104,10 @@ func (f *createFlags) request(cmd *cobra.Command, now time.Time) (client.KeyCrea
 	if err != nil {
 		return client.KeyCreate{}, err
 	}
+	limits, err := parseLimits(f.limits)
+	if err != nil {
+		return client.KeyCreate{}, err
+	}
 	expiresAt, err := f.expiresAt(now)
 	if err != nil {
 		return client.KeyCreate{}, err
@@ -112,7 +117,7 @@ func (f *createFlags) request(cmd *cobra.Command, now time.Time) (client.KeyCrea
 		Type: optional[client.KeyType](f.keyType.value), Environment: optional[client.Environment](f.environment.value),
 		OwnerID: optional[string](f.owner), Role: optional[client.Role](f.role.value),
 		Scopes: scopes, Preset: optional[client.Preset](f.preset.value),
-		Projects: f.projects, Plan: optional[string](f.plan),
+		Projects: f.projects, Plan: optional[string](f.plan), Limits: limits,
 		AllowedIps: f.allowIPs, ExpectedCountries: countries, ExpiresAt: expiresAt,
 	}, nil
 }
@@ -181,7 +186,7 @@ func (p *program) summary(key *client.Key) string {
 		{text("  type"), text(string(key.Type) + ", " + string(key.Environment))},
 		{text("  scopes"), text(joined(key.Scopes))},
 		{text("  projects"), text(orAll(key.Projects))},
-		{text("  plan"), text(key.Plan)},
+		{text("  plan"), text(planText(key))},
 		{text("  expires"), text(fullTime(key.ExpiresAt, p.now()))},
 	}
 	if key.OwnerID != nil {

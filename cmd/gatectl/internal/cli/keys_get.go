@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,8 @@ func (p *program) keyDetails(key *client.Key) [][]cell {
 	d.addPointer("role", (*string)(key.Role))
 	d.add("scopes", joined(key.Scopes))
 	d.add("projects", orAll(key.Projects))
-	d.add("plan", key.Plan)
+	d.add("plan", planText(key))
+	d.addQuotas(key, now)
 	d.add("addresses", orAll(key.AllowedIps))
 	d.add("countries", joined(key.ExpectedCountries))
 	d.add("created", fullTime(&key.CreatedAt, now)+createdBy(key))
@@ -107,6 +109,26 @@ func (d *details) add(name, value string) {
 func (d *details) addPointer(name string, value *string) {
 	if value != nil {
 		d.add(name, *value)
+	}
+}
+
+// planText names the plan and the limits of the key's own.
+func planText(key *client.Key) string {
+	if len(key.Limits) == 0 {
+		return key.Plan
+	}
+	return key.Plan + ", with limits of its own: " + strings.Join(limitTexts(key.Limits), ", ")
+}
+
+// addQuotas lists what is spent of the limits, where the answer tells.
+func (d *details) addQuotas(key *client.Key, now time.Time) {
+	if key.Quotas == nil {
+		return
+	}
+	name := "limits"
+	for _, line := range quotaLines(key, now) {
+		*d = append(*d, []cell{label(name), {text: line}})
+		name = ""
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 
 type updateFlags struct {
 	keyFlags
-	noDescription, noRole, noProject, noPlan, noAllowIP, noCountry, noExpiry bool
-	output                                                                   *choice
+	noDescription, noRole, noProject, noPlan, noLimit, noAllowIP, noCountry, noExpiry bool
+	output                                                                            *choice
 }
 
 func (p *program) keysUpdateCommand() *cobra.Command {
@@ -34,7 +34,7 @@ that is named replaces the one that was.`,
 			return p.updateKey(cmd.Context(), args[0], patch, f.output)
 		},
 	}
-	f.register(cmd)
+	f.register(p, cmd)
 	f.registerClearing(cmd)
 	f.output = outputFlag(cmd)
 	return cmd
@@ -46,10 +46,11 @@ func (f *updateFlags) registerClearing(cmd *cobra.Command) {
 	flags.BoolVar(&f.noRole, "no-role", false, "bound a system key by the least role that covers its scopes")
 	flags.BoolVar(&f.noProject, "no-project", false, "let the key send to every project")
 	flags.BoolVar(&f.noPlan, "no-plan", false, "return to the default plan")
+	flags.BoolVar(&f.noLimit, "no-limit", false, "take the key's own limits away, so that those of its plan alone apply")
 	flags.BoolVar(&f.noAllowIP, "no-allow-ip", false, "let the key be used from everywhere")
 	flags.BoolVar(&f.noCountry, "no-expect-country", false, "expect the key from every country")
 	flags.BoolVar(&f.noExpiry, "no-expiry", false, "let the key never expire, like --expires never")
-	for _, name := range []string{"description", "role", "project", "plan", "allow-ip", "expect-country"} {
+	for _, name := range []string{"description", "role", "project", "plan", "limit", "allow-ip", "expect-country"} {
 		exclusive(cmd, name, "no-"+name)
 	}
 	exclusive(cmd, "expires", "no-expiry")
@@ -84,12 +85,17 @@ func (f *updateFlags) patch(cmd *cobra.Command, now time.Time) (client.KeyPatch,
 	if err != nil {
 		return client.KeyPatch{}, err
 	}
+	limits, err := parseLimits(f.limits)
+	if err != nil {
+		return client.KeyPatch{}, err
+	}
 	patch := client.KeyPatch{
 		Name: optional[string](f.name), Scopes: scopes, Preset: optional[client.Preset](f.preset.value),
 		Description:       field(cmd, "description", f.description, f.noDescription),
 		Role:              field(cmd, "role", client.Role(f.role.value), f.noRole),
 		Projects:          field(cmd, "project", f.projects, f.noProject),
 		Plan:              field(cmd, "plan", f.plan, f.noPlan),
+		Limits:            field(cmd, "limit", limits, f.noLimit),
 		AllowedIps:        field(cmd, "allow-ip", f.allowIPs, f.noAllowIP),
 		ExpectedCountries: field(cmd, "expect-country", countries, f.noCountry),
 	}
@@ -101,12 +107,12 @@ func (f *updateFlags) patch(cmd *cobra.Command, now time.Time) (client.KeyPatch,
 
 // checkChanges refuses an update that names no field.
 func (f *updateFlags) checkChanges(cmd *cobra.Command) error {
-	for _, name := range []string{"name", "description", "scope", "preset", "role", "project", "plan", "allow-ip", "expect-country", "expires"} {
+	for _, name := range []string{"name", "description", "scope", "preset", "role", "project", "plan", "limit", "allow-ip", "expect-country", "expires"} {
 		if cmd.Flags().Changed(name) {
 			return nil
 		}
 	}
-	if f.noDescription || f.noRole || f.noProject || f.noPlan || f.noAllowIP || f.noCountry || f.noExpiry {
+	if f.noDescription || f.noRole || f.noProject || f.noPlan || f.noLimit || f.noAllowIP || f.noCountry || f.noExpiry {
 		return nil
 	}
 	return misuse("name what to change, such as --expires 90d; "+helpHint(cmd), "update key: nothing to change")

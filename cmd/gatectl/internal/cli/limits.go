@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"encoding"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/otlpgate/otlpgate/internal/admin/client"
+	"github.com/otlpgate/otlpgate/internal/limit"
+)
+
+const limitHint = "write TRAFFIC:UNIT:MAX/WINDOW, such as ingest:requests:100/1m or traces:items:5000000/1d"
+
+// parseLimits checks limits before they are sent. The server would answer in
+// the words of JSON.
+func parseLimits(words []string) ([]client.Limit, error) {
+	limits := make([]client.Limit, 0, len(words))
+	for _, word := range words {
+		l, err := parseLimit(word)
+		if err != nil {
+			return nil, misuse(limitHint, "--limit %q: %s", word, err)
+		}
+		limits = append(limits, client.Limit{
+			On: client.Traffic(l.On.String()), Unit: client.Unit(l.Unit.String()), Max: l.Max, Window: l.Window.String(),
+		})
+	}
+	return limits, nil
+}
+
+func parseLimit(word string) (l limit.Limit, err error) {
+	on, rest, _ := strings.Cut(word, ":")
+	unit, rest, _ := strings.Cut(rest, ":")
+	highest, window, whole := strings.Cut(rest, "/")
+	if !whole {
+		return l, errors.New("is not whole")
+	}
+	if l.Max, err = strconv.ParseInt(highest, 10, 64); err != nil {
+		return l, errors.New("max " + quoted(highest) + ": must be a whole number")
+	}
+	for _, part := range []struct {
+		text string
+		into encoding.TextUnmarshaler
+	}{{on, &l.On}, {unit, &l.Unit}, {window, &l.Window}} {
+		if err := part.into.UnmarshalText([]byte(part.text)); err != nil {
+			return l, err
+		}
+	}
+	return l, l.Validate()
+}
+
+// limitText is as the flag takes it.
+func limitText(l client.Limit) string {
+	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + l.Window
+}
+
+func limitTexts(limits []client.Limit) []string {
+	texts := make([]string, len(limits))
+	for i, l := range limits {
+		texts[i] = limitText(l)
+	}
+	return texts
+}
+
+// quotaLines says of each limit of a key what is spent of it, in columns.
+func quotaLines(key *client.Key, now time.Time) []string {
+	var rows [][]cell
+	for _, q := range key.Quotas {
+		rows = append(rows, []cell{
+			text(string(q.On) + " " + string(q.Unit)),
+			text(strconv.FormatInt(q.Used, 10) + " of " + strconv.FormatInt(q.Max, 10) + " in " + q.Window),
+			text(resetText(q, now)),
+		})
+	}
+	if c := key.Concurrency; c != nil {
+		rows = append(rows, []cell{text("requests at once"), text(strconv.Itoa(c.UnderWay) + " of " + strconv.Itoa(c.Max)), text("")})
+	}
+	if len(rows) == 0 {
+		return []string{"none"}
+	}
+	return trimmedLines(grid(rows, false))
+}
+
+func resetText(q client.Quota, now time.Time) string {
+	if q.Used == 0 {
+		return ""
+	}
+	return "resets " + distanceText(q.ResetAt.Sub(now))
+}
+
+// trimmedLines returns the lines of a grid without the padding of empty cells.
+func trimmedLines(grid string) []string {
+	var lines []string
+	for line := range strings.Lines(grid) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return lines
+}
