@@ -78,7 +78,7 @@ generate: ## regenerate the code and pages that are made from metadata.yaml and 
 	$(GO) generate ./...
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCH=regexp picks some)
+bench: build ## run the benchmarks (BENCH=regexp picks some)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) ./...
 
 .PHONY: fuzz

@@ -34,7 +34,7 @@ func newAdmin(v *vault, transport *http.Transport) *admin {
 }
 
 // connect logs in with the key that the first start left in the storage.
-func (a *admin) connect(t *testing.T, storage string) {
+func (a *admin) connect(t testing.TB, storage string) {
 	t.Helper()
 	if text, err := os.ReadFile(filepath.Join(storage, "admin.key")); err == nil {
 		a.secret = a.vault.keep(strings.TrimSpace(string(text)))
@@ -57,7 +57,7 @@ type reply struct {
 	body   string
 }
 
-func (a *admin) get(t *testing.T, path string) reply {
+func (a *admin) get(t testing.TB, path string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.scheme+"://"+a.address+path, http.NoBody)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ type edit func(*client.KeyCreate)
 
 // create creates a key, by default a live user key on an unlimited plan that
 // may send everything.
-func (a *admin) create(t *testing.T, edits ...edit) key {
+func (a *admin) create(t testing.TB, edits ...edit) key {
 	t.Helper()
 	k, err := a.tryCreate(t.Context(), edits...)
 	require.NoError(t, err)

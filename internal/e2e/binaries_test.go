@@ -20,7 +20,7 @@ const root = "../.."
 func required() bool { return os.Getenv("CI") != "" || os.Getenv("OTLPGATE_E2E") == "required" }
 
 // missing skips the test, visibly, or fails it where everything is required.
-func missing(t *testing.T, format string, args ...any) {
+func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if required() {
 		t.Fatalf(format, args...)
@@ -29,7 +29,7 @@ func missing(t *testing.T, format string, args ...any) {
 }
 
 // binary returns the path of a program that the Makefile builds.
-func binary(t *testing.T, name string) string {
+func binary(t testing.TB, name string) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("end-to-end tests are skipped with -short")
@@ -67,7 +67,7 @@ const (
 var portsTried atomic.Int32
 
 // freeAddress is for the few servers of a collector that do not log theirs.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range lastPort - firstPort {
 		n := (os.Getpid()*97 + int(portsTried.Add(1))) % (lastPort - firstPort)

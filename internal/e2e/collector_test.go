@@ -94,7 +94,7 @@ type process struct {
 	exited chan struct{}
 }
 
-func run(t *testing.T, program string, args ...string) *process {
+func run(t testing.TB, program string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(program, args...), output: newOutput(), exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
@@ -123,7 +123,7 @@ func (p *process) running() bool {
 }
 
 // wait returns the exit code.
-func (p *process) wait(t *testing.T) int {
+func (p *process) wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.exited:
@@ -135,7 +135,7 @@ func (p *process) wait(t *testing.T) int {
 
 // await waits until the output satisfies ok, and reports false if the process
 // ends before.
-func (p *process) await(t *testing.T, what string, ok func(text string) bool) bool {
+func (p *process) await(t testing.TB, what string, ok func(text string) bool) bool {
 	t.Helper()
 	deadline := time.After(patience)
 	for {
@@ -168,7 +168,7 @@ type collector struct {
 
 // start starts otlpgate and waits until it is ready. At the end of the test it
 // must stop cleanly and have leaked no key.
-func start(t *testing.T, o options) *collector {
+func start(t testing.TB, o options) *collector {
 	t.Helper()
 	c := launch(t, o)
 	if !c.awaitReady(t) {
@@ -178,7 +178,7 @@ func start(t *testing.T, o options) *collector {
 }
 
 // launch starts otlpgate without waiting for it.
-func launch(t *testing.T, o options) *collector {
+func launch(t testing.TB, o options) *collector {
 	t.Helper()
 	program := binary(t, "otlpgate")
 	if o.storage == "" {
@@ -204,7 +204,7 @@ func launch(t *testing.T, o options) *collector {
 	return c
 }
 
-func (c *collector) writeConfig(t *testing.T, o options) string {
+func (c *collector) writeConfig(t testing.TB, o options) string {
 	t.Helper()
 	if o.doors == "" && !o.open {
 		o.doors = both
@@ -222,7 +222,7 @@ func (c *collector) writeConfig(t *testing.T, o options) string {
 
 // awaitReady reads from the log where otlpgate listens, and asks it whether it
 // is ready. It reports false if otlpgate ends.
-func (c *collector) awaitReady(t *testing.T) bool {
+func (c *collector) awaitReady(t testing.TB) bool {
 	t.Helper()
 	if !c.await(t, "readiness", func(text string) bool { return strings.Contains(text, "Everything is ready") }) {
 		return false
@@ -246,7 +246,7 @@ func (c *collector) awaitReady(t *testing.T) bool {
 // stop ends otlpgate, which must be clean. A collector says that it is ready a
 // moment before it listens to signals: one that is told to end in between dies
 // of it.
-func (c *collector) stop(t *testing.T) {
+func (c *collector) stop(t testing.TB) {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
 	code := c.wait(t)
@@ -259,7 +259,7 @@ func (c *collector) stop(t *testing.T) {
 }
 
 // finish ends the collector's life and looks for leaks.
-func (c *collector) finish(t *testing.T) {
+func (c *collector) finish(t testing.TB) {
 	t.Helper()
 	if c.running() {
 		c.stop(t)
@@ -284,7 +284,7 @@ func clip(text string) string {
 
 // eachFile visits the regular files below a directory; those that go away
 // meanwhile do not matter.
-func eachFile(t *testing.T, directory string, visit func(path string, content []byte)) {
+func eachFile(t testing.TB, directory string, visit func(path string, content []byte)) {
 	t.Helper()
 	err := filepath.WalkDir(directory, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || (err == nil && !d.Type().IsRegular()) {

@@ -20,7 +20,7 @@ type vault struct {
 
 type statement struct{ where, text string }
 
-func newVault(t *testing.T) *vault {
+func newVault(t testing.TB) *vault {
 	t.Helper()
 	return &vault{secrets: map[string]bool{}, clean: map[string]int{}}
 }
@@ -46,7 +46,7 @@ func (v *vault) saw(where, text string) {
 }
 
 // check fails the test for every key in what was said.
-func (v *vault) check(t *testing.T) {
+func (v *vault) check(t testing.TB) {
 	t.Helper()
 	find := v.finder()
 	v.mu.Lock()
@@ -61,7 +61,7 @@ func (v *vault) check(t *testing.T) {
 
 // checkFiles fails the test for every key in a file of the directory, other
 // than the one that the administrator's is written to.
-func (v *vault) checkFiles(t *testing.T, directory string) {
+func (v *vault) checkFiles(t testing.TB, directory string) {
 	t.Helper()
 	if !v.unchecked(directory) {
 		return

@@ -33,18 +33,21 @@ type answer struct {
 	http     int        // 0 over gRPC
 	header   http.Header
 	message  string
-	reason   string // of its ErrorInfo
+	reason   string            // of its ErrorInfo
+	numbers  map[string]string // of its ErrorInfo
 	retry    time.Duration
 	rejected int64
 	why      string // of a partial success
 }
+
+func (a *answer) fromError(err error) { a.fromStatus(status.Convert(err)) }
 
 func (a *answer) fromStatus(st *status.Status) {
 	a.code, a.message = st.Code(), st.Message()
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
-			a.reason = d.GetReason()
+			a.reason, a.numbers = d.GetReason(), d.GetMetadata()
 		case *errdetails.RetryInfo:
 			a.retry = d.GetRetryDelay().AsDuration()
 		}
@@ -80,7 +83,7 @@ func (raw) Unmarshal(data mem.BufferSlice, v any) error {
 
 var _ encoding.CodecV2 = raw{}
 
-func dialGRPC(t *testing.T, v *vault, address string) *grpc.ClientConn {
+func dialGRPC(t testing.TB, v *vault, address string) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(raw{})), grpc.WithUnaryInterceptor(v.recordGRPC))
@@ -107,12 +110,25 @@ func sendGRPCWith(t *testing.T, c *collector, s signal, m message, h headers, o 
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), metadata.New(h)), patience)
 	defer cancel()
 	var body []byte
-	err := c.conn.Invoke(ctx, s.method, marshalProto(t, m), &body, o...)
-	a.fromStatus(status.Convert(err))
+	var header metadata.MD
+	err := c.conn.Invoke(ctx, s.method, marshalProto(t, m), &body, append(o, grpc.Header(&header))...)
+	a.fromError(err)
+	a.header = http.Header{}
+	for name, values := range header {
+		a.header[http.CanonicalHeaderKey(name)] = values
+	}
 	if err == nil {
 		a.rejected, a.why, err = s.partial(body, false)
 		require.NoError(t, err)
 	}
+	return a
+}
+
+// sendUnreadable sends what is no message over gRPC.
+func sendUnreadable(t *testing.T, c *collector, h headers) (a answer) {
+	t.Helper()
+	var body []byte
+	a.fromError(c.conn.Invoke(metadata.NewOutgoingContext(t.Context(), metadata.New(h)), traces.method, []byte("\xff\xff"), &body))
 	return a
 }
 
@@ -169,7 +185,7 @@ func parseHTTP(t *testing.T, s signal, r reply, json bool) answer {
 	return a
 }
 
-func doHTTP(t *testing.T, c *http.Client, r *http.Request) reply {
+func doHTTP(t testing.TB, c *http.Client, r *http.Request) reply {
 	t.Helper()
 	resp, err := c.Do(r)
 	require.NoError(t, err)

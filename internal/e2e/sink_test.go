@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // sink is the backend behind a collector: an OTLP/gRPC server in this process
@@ -21,7 +23,8 @@ import (
 type sink struct {
 	address  string
 	requests atomic.Int64
-	hold     atomic.Pointer[chan struct{}] // requests wait until it is closed
+	hold     atomic.Pointer[chan struct{}] // requests wait until it is closed, or each for a value
+	fail     atomic.Uint32                 // requests are answered with that codes.Code unless it is OK
 
 	traces   consumertest.TracesSink
 	metrics  consumertest.MetricsSink
@@ -29,7 +32,7 @@ type sink struct {
 	profiles consumertest.ProfilesSink
 }
 
-func newSink(t *testing.T) *sink {
+func newSink(t testing.TB) *sink {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -48,6 +51,9 @@ func (s *sink) count(ctx context.Context, req any, _ *grpc.UnaryServerInfo, hand
 	s.requests.Add(1)
 	if hold := s.hold.Load(); hold != nil {
 		<-*hold
+	}
+	if code := codes.Code(s.fail.Load()); code != codes.OK {
+		return nil, status.Error(code, "the backend fails")
 	}
 	return handle(ctx, req)
 }

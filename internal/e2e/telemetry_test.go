@@ -98,6 +98,15 @@ func metricRequest(projects ...string) message {
 	return pmetricotlp.NewExportRequestFromMetrics(md)
 }
 
+func samplesRequest(n int) message {
+	pd := pprofile.NewProfiles()
+	samples := pd.ResourceProfiles().AppendEmpty().ScopeProfiles().AppendEmpty().Profiles().AppendEmpty().Samples()
+	for range n {
+		samples.AppendEmpty()
+	}
+	return pprofileotlp.NewExportRequestFromProfiles(pd)
+}
+
 func logRequest(projects ...string) message {
 	ld := plog.NewLogs()
 	for _, project := range orDefault(projects) {
@@ -142,7 +151,7 @@ func profilePartial(body []byte, json bool) (int64, string, error) {
 	return r.PartialSuccess().RejectedProfiles(), r.PartialSuccess().ErrorMessage(), err
 }
 
-func marshalProto(t *testing.T, m message) []byte {
+func marshalProto(t testing.TB, m message) []byte {
 	t.Helper()
 	body, err := m.MarshalProto()
 	require.NoError(t, err)
