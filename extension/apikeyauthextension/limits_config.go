@@ -54,9 +54,5 @@ func (c *Config) wellFormedPlans() (*limit.Plans, error) {
 }
 
 func wellFormed(plan limit.Plan) bool {
-	err := plan.Validate()
-	for _, l := range plan.Limits {
-		err = errors.Join(err, l.Validate())
-	}
-	return err == nil
+	return plan.Validate() == nil && limit.CheckLimits(plan.Limits) == nil
 }

@@ -95,15 +95,11 @@ func (f *fieldReader) limits(list []limit.Limit) []limit.Limit {
 			field, rule, _ := strings.Cut(err.Error(), ": ")
 			f.refuse(rule, "limits", strconv.Itoa(i), field)
 		}
-		if j := slices.IndexFunc(list[:i], func(other limit.Limit) bool { return sameWindow(l, other) }); j >= 0 {
+		if j := slices.IndexFunc(list[:i], l.SameWindow); j >= 0 {
 			f.refuse(fmt.Sprintf("is on the same %s %s in %s as /limits/%d: keep one of them", l.On, l.Unit, l.Window, j), "limits", strconv.Itoa(i))
 		}
 	}
 	return unique(list)
-}
-
-func sameWindow(a, b limit.Limit) bool {
-	return a.On == b.On && a.Unit == b.Unit && a.Window == b.Window
 }
 
 func (f *fieldReader) allowedIPs(texts []string) []netip.Prefix {

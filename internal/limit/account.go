@@ -19,7 +19,11 @@ type account struct {
 }
 
 // find returns the key's window of that limit, nil where nothing was charged.
+// The account may be nil.
 func (a *account) find(id windowID) *window {
+	if a == nil {
+		return nil
+	}
 	for i := range a.windows {
 		if a.windows[i].id == id {
 			return &a.windows[i]
@@ -105,7 +109,6 @@ func (a *account) refund(now int64, r *Receipt) {
 			a.changes++
 		}
 	})
-	r.Forget()
 }
 
 // state appends the quotas of the policy to the buffer. The account may be nil.
@@ -117,7 +120,7 @@ func (a *account) state(now int64, p *Policy, buffer []Quota) State {
 	for i := range p.limits {
 		l := &p.limits[i]
 		q := Quota{Limit: *l, ResetAt: time.Unix(0, now)}
-		if w := a.window(l.id()); w != nil {
+		if w := a.find(l.id()); w != nil {
 			w.advance(now)
 			if q.Used = w.sum; q.Used > 0 {
 				q.ResetAt = time.Unix(0, w.emptyAt())
@@ -130,14 +133,6 @@ func (a *account) state(now int64, p *Policy, buffer []Quota) State {
 	}
 	s.Concurrency = p.concurrency
 	return s
-}
-
-// window is find for an account that may not be.
-func (a *account) window(id windowID) *window {
-	if a == nil {
-		return nil
-	}
-	return a.find(id)
 }
 
 // dirty reports whether the keeper knows less than the account.

@@ -89,16 +89,30 @@ func ValidateLimits(limits []Limit) error {
 		return fmt.Errorf("limits: %d are too many: at most %d", len(limits), MaxLimits)
 	}
 	for i, l := range limits {
-		if j := slices.IndexFunc(limits[:i], func(other Limit) bool { return other.id() == l.id() }); j >= 0 {
+		if j := slices.IndexFunc(limits[:i], l.SameWindow); j >= 0 {
 			return fmt.Errorf("limits::%d: limits::%d is on the same %s %s in %s: keep one of them", i, j, l.On, l.Unit, l.Window)
 		}
 	}
 	return nil
 }
 
+// CheckLimits reports the first limit that is invalid, or what ValidateLimits
+// says of the list.
+func CheckLimits(limits []Limit) error {
+	for i, l := range limits {
+		if err := l.Validate(); err != nil {
+			return fmt.Errorf("limits::%d: %w", i, err)
+		}
+	}
+	return ValidateLimits(limits)
+}
+
+// SameWindow reports whether both count the same in the same window.
+func (l Limit) SameWindow(other Limit) bool { return l.id() == other.id() }
+
 // String describes the limit: "100 requests in 1m on ingest".
 func (l Limit) String() string {
-	return fmt.Sprintf("%d %s in %s on %s", l.Max, l.Unit, l.Window, l.On)
+	return fmt.Sprintf("%s in %s on %s", l.Unit.Amount(l.Max), l.Window, l.On)
 }
 
 func names(list []string) string { return strings.Join(list, ", ") }
@@ -118,6 +132,15 @@ func (t *Traffic) UnmarshalText(text []byte) error {
 
 // String returns the name used in the configuration and the API.
 func (u Unit) String() string { return nameOf(unitNames[:], int(u)) }
+
+// Amount returns the number with the unit: "1 request", "5 requests".
+func (u Unit) Amount(n int64) string {
+	name := u.String()
+	if n == 1 {
+		name = strings.TrimSuffix(name, "s")
+	}
+	return fmt.Sprintf("%d %s", n, name)
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (u Unit) MarshalText() ([]byte, error) { return []byte(u.String()), nil }

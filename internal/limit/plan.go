@@ -64,10 +64,8 @@ func NewPlans(configured map[string]Plan, defaultPlan string) (*Plans, error) {
 		if err := all[name].Validate(); err != nil {
 			return nil, fmt.Errorf("plans::%s: %w", name, err)
 		}
-		for i, l := range all[name].Limits {
-			if err := l.Validate(); err != nil {
-				return nil, fmt.Errorf("plans::%s::limits::%d: %w", name, i, err)
-			}
+		if err := CheckLimits(all[name].Limits); err != nil {
+			return nil, fmt.Errorf("plans::%s::%w", name, err)
 		}
 		p.policies[name] = newPolicy(all[name], nil)
 	}

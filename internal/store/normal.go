@@ -115,12 +115,7 @@ func checkTexts(texts []string) error {
 }
 
 func checkLimits(limits []limit.Limit) error {
-	for i, l := range limits {
-		if err := l.Validate(); err != nil {
-			return fmt.Errorf("limits::%d: %w: %w", i, err, ErrInvalid)
-		}
-	}
-	if err := limit.ValidateLimits(limits); err != nil {
+	if err := limit.CheckLimits(limits); err != nil {
 		return fmt.Errorf("%w: %w", err, ErrInvalid)
 	}
 	return nil
