@@ -26,16 +26,10 @@ func startLimits(ctx context.Context, keeper limit.Keeper, interval time.Duratio
 	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
 	l := &limits{
 		counter: limit.NewMemory(limit.MemoryOptions{Keeper: keeper}),
-		clock:   steadyClock(), logger: logger, telemetry: t, end: end,
+		clock:   newSteadyClock().now, logger: logger, telemetry: t, end: end,
 	}
 	l.done.Go(func() { l.upkeep(ctx, interval) })
 	return l
-}
-
-// steadyClock returns the time, however the system's clock is set meanwhile.
-func steadyClock() func() time.Time {
-	start := time.Now()
-	return func() time.Time { return start.Add(time.Since(start)) }
 }
 
 // sweepInterval is how often idle keys are forgotten. It walks through all.
