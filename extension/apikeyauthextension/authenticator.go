@@ -40,7 +40,7 @@ func (e *gateExtension) authenticateGRPC(ctx context.Context, a *identity.Admiss
 	if refusal != nil {
 		return ctx, refusal
 	}
-	closeAfter(ctx, a.Tab)
+	a.Tab.CloseAfter(ctx)
 	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
@@ -75,23 +75,28 @@ func (e *gateExtension) admitAlone(ctx context.Context, a *identity.Admission) *
 		if refusal := e.gate.Authorize(a, identity.SignalUnknown); refusal != nil {
 			return refusal
 		}
-		return e.enterAlone(ctx, a)
-	}
-	if a.Refused() == nil {
-		if refusal := e.enterAlone(ctx, a); refusal != nil {
-			a.Refuse(refusal)
+		// No slot: nobody sees the end of the request before its sender does,
+		// who would find it still taken by the next one.
+		// Where the middleware may well come, it answers truly.
+		if refusal := a.Charge(ctx, identity.SignalUnknown.Traffic()); refusal != nil && !e.unseen() {
+			return refusal
 		}
+		return nil
 	}
+	if a.Refused() != nil {
+		return nil
+	}
+	if refusal := a.Enter(ctx, identity.SignalUnknown.Traffic()); refusal != nil {
+		a.Refuse(refusal)
+		return nil
+	}
+	a.Tab.CloseAfter(ctx)
 	return nil
 }
 
-func (e *gateExtension) enterAlone(ctx context.Context, a *identity.Admission) *identity.Refusal {
-	refusal := a.Enter(ctx, identity.SignalUnknown.Traffic())
-	if refusal == nil {
-		closeAfter(ctx, a.Tab)
-	}
-	return refusal
-}
+// unseen reports whether some server that has the middleware has not been seen
+// passing it.
+func (e *gateExtension) unseen() bool { return int(e.wrapped.Load()) > e.guarded.count() }
 
 // peerFrom returns the address that the collector's server put into the
 // context.

@@ -41,7 +41,8 @@ type gateExtension struct {
 	clients           *clientip.Resolver
 	guarded           guardedServers
 	plans             *limit.Plans
-	overLimitCode     codes.Code // of answers over HTTP; zero: that of the reason
+	overLimitCode     codes.Code   // of answers over HTTP; zero: that of the reason
+	wrapped           atomic.Int32 // HTTP servers that have the middleware
 	processors        atomic.Int32
 	intercepts        atomic.Bool // some gRPC server has the interceptors
 	courtesy          courtesy

@@ -47,27 +47,37 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 	if refusal == nil {
 		refusal = e.gate.Authorize(a, signal)
 	}
-	if refusal == nil {
-		refusal, decided = a.EnterAtHand(signal.Traffic())
-		if !decided || (refusal != nil && e.courtesy.take(time.Now())) {
-			return withAdmission(ctx, a, nil), nil // not entered: the interceptors decide
-		}
-	}
 	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, transportGRPC)
-		return ctx, refusal
+		return ctx, e.refuseEarly(ctx, a, refusal)
 	}
-	closeAfter(ctx, a.Tab)
-	return withAdmission(ctx, a, nil), nil
+	refusal, decided = a.EnterAtHand(signal.Traffic())
+	if !decided {
+		return withTapped(ctx, a), nil
+	}
+	if refusal == nil {
+		a.Tab.CloseAfter(ctx)
+		return withTapped(ctx, a), nil
+	}
+	if e.courtesy.take(time.Now()) {
+		return withTapped(ctx, a), nil // not entered, so that the interceptors refuse it
+	}
+	return withTapped(ctx, a), e.refuseEarly(ctx, a, refusal)
 }
 
-// closeAfter closes the tab when the request's context ends, which it does when
-// the request does. It is for doors that do not see the end; one that does
-// closes the tab before.
-func closeAfter(ctx context.Context, t *limit.Tab) {
-	if t != nil {
-		t.OnClose(context.AfterFunc(ctx, t.Close))
+// longDeadline is the longest deadline of a request that is refused early.
+// grpc-go (1.85) stops the timer of a deadline with the stream, but for a stream
+// that the tap handle refuses: that timer stays until it fires, which a sender
+// may ask to be in a thousand years.
+const longDeadline = 30 * time.Second
+
+// refuseEarly counts and returns the refusal, or nil where it is left to the
+// interceptors.
+func (e *gateExtension) refuseEarly(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > longDeadline {
+		return nil
 	}
+	e.countRefusal(ctx, a, refusal, transportGRPC)
+	return refusal
 }
 
 func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -78,10 +88,10 @@ func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.
 		return nil, err
 	}
 	succeeded := false
-	defer func() { leave(a.Tab, succeeded) }()
+	defer func() { leave(ctx, a.Tab, succeeded) }()
 	resp, err := handler(withAdmission(ctx, a, e.credentialHeaders), req)
 	succeeded = err == nil
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // before the answer says what is left
 		a.Tab.Fail()
 	}
 	_ = grpc.SetHeader(ctx, limitMetadata(a, signal))
@@ -102,7 +112,7 @@ func (e *gateExtension) interceptStream(srv any, stream grpc.ServerStream, info 
 		return err
 	}
 	succeeded := false
-	defer func() { leave(a.Tab, succeeded) }()
+	defer func() { leave(ctx, a.Tab, succeeded) }()
 	err = handler(srv, &admittedStream{
 		ServerStream: stream, ctx: withAdmission(ctx, a, e.credentialHeaders), admission: a, traffic: signal.Traffic(),
 	})

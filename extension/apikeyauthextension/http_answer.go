@@ -73,7 +73,7 @@ func (a *httpAnswer) WriteHeader(status int) {
 		return
 	}
 	a.wroteHeader = true
-	if failed(status) {
+	if failed(status) && a.request.Context().Err() == nil { // as in leave
 		a.admission.Tab.Fail()
 	}
 	setLimitHeaders(a.Header(), a.admission, a.signal)

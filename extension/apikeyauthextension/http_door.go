@@ -16,6 +16,7 @@ import (
 // can answer with any status.
 func (e *gateExtension) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
+		e.wrapped.Add(1)
 		return &httpDoor{extension: e, next: next}, nil
 	}, nil
 }
@@ -47,16 +48,17 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	returned := false
-	defer func() { leave(a.Tab, returned) }()
+	defer func() { leave(ctx, a.Tab, returned) }()
 	answer := &httpAnswer{ResponseWriter: w, request: r, admission: a, signal: signal}
 	d.next.ServeHTTP(answer, r.WithContext(withAdmission(ctx, a, e.credentialHeaders)))
 	returned = true
 }
 
 // leave ends a request whose tab is held. One that did not succeed, or whose
-// handler panicked, costs nothing.
-func leave(t *limit.Tab, succeeded bool) {
-	if !succeeded {
+// handler panicked, costs nothing; one that its sender has given up is spent,
+// for it may have been delivered.
+func leave(ctx context.Context, t *limit.Tab, succeeded bool) {
+	if !succeeded && ctx.Err() == nil {
 		t.Fail()
 	}
 	t.Unhold()

@@ -13,16 +13,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
+	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadatatest"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -473,6 +479,121 @@ func TestAFloodOverALimitIsRefusedBeforeItIsDecoded(t *testing.T) {
 	}
 	assert.Positive(t, early+undecodable)
 	assert.Positive(t, undecodable)
+}
+
+// late is the end of a pipeline that has passed telemetry on when its sender
+// gives up, and reports that.
+type late struct{ arrived chan struct{} }
+
+func (late) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (l late) ConsumeTraces(ctx context.Context, _ ptrace.Traces) error {
+	l.arrived <- struct{}{}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestGivingUpIsNoWayAroundLimits(t *testing.T) {
+	for _, d := range []doors{both, authOnly, middlewaresOnly} {
+		for _, noProcessor := range []bool{false, true} {
+			t.Run(fmt.Sprint(d, noProcessor), func(t *testing.T) {
+				end := late{make(chan struct{})}
+				f := newFixture(t, fixtureOptions{doors: d, end: end, noProcessor: noProcessor, extension: limited(requests(limit.Ingest, 2))})
+				id, secret := f.keyRecord(t, onDefaultPlan)
+				f.resolve(t, secret)
+				body := tracesRequest(t)
+				for used := range int64(2) {
+					ctx, giveUp := context.WithCancel(metadata.NewOutgoingContext(t.Context(), metadata.New(bearer(secret))))
+					gone := make(chan error)
+					go func() { gone <- f.grpc.Invoke(ctx, exportTraces, body, new(rawAnswer), grpc.ForceCodec(rawCodec{})) }()
+					<-end.arrived
+					giveUp()
+					require.Equal(t, codes.Canceled, status.Code(<-gone))
+					assert.Equal(t, used+1, f.used(t, id))
+				}
+				assertOverLimit(t, sendGRPC(t, f, telemetryOf(identity.Traces), bearer(secret)))
+			})
+		}
+	}
+}
+
+// foreign is an authenticator that puts its own data in the place of ours.
+func foreign(ctx context.Context) context.Context {
+	return client.NewContext(ctx, client.Info{Auth: nil})
+}
+
+func TestAnotherExtensionsAuthDoesNotHideTheTapsAdmission(t *testing.T) {
+	plan := requests(limit.Ingest, 10)
+	plan.Concurrency = 1
+	f := newFixture(t, fixtureOptions{doors: neither, extension: limited(plan)})
+	id, secret := f.keyRecord(t, onDefaultPlan)
+	f.resolve(t, secret)
+	ctx, end := context.WithCancel(metadata.NewIncomingContext(t.Context(), metadata.Pairs("x-api-key", secret)))
+	defer end()
+	tapped, err := f.extension.tap(ctx, &tap.Info{FullMethodName: exportTraces, Header: metadata.Pairs("x-api-key", secret)})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, f.used(t, id))
+	_, err = f.extension.interceptUnary(foreign(tapped), nil, &grpc.UnaryServerInfo{FullMethod: exportTraces},
+		func(ctx context.Context, _ any) (any, error) {
+			assert.NotNil(t, admissionFrom(ctx, f.extension.gate))
+			return nil, nil
+		})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, f.used(t, id))
+	assert.Zero(t, f.underWay(t, id))
+}
+
+// A timer of grpc-go outlives what the tap handle refuses.
+func TestNoRequestWithALongDeadlineIsRefusedEarly(t *testing.T) {
+	f := newFixture(t, fixtureOptions{doors: both, extension: limited(requests(limit.Ingest, 1))})
+	over := f.key(t, onDefaultPlan)
+	f.resolve(t, over)
+	require.Equal(t, codes.OK, sendGRPC(t, f, telemetryOf(identity.Traces), bearer(over)).code)
+	for range fullRefusals { // use the courtesy up
+		f.extension.courtesy.take(time.Now())
+	}
+	for name, header := range map[string]metadata.MD{"no key": nil, "over the limit": metadata.Pairs("x-api-key", over)} {
+		for deadline, early := range map[time.Duration]bool{time.Second: true, 24 * time.Hour: false} {
+			ctx, end := context.WithTimeout(t.Context(), deadline)
+			f.extension.courtesy.given.Store(fullRefusals)
+			_, err := f.extension.tap(ctx, &tap.Info{FullMethodName: exportTraces, Header: header})
+			end()
+			assert.Equal(t, early, err != nil, "%s, deadline in %s", name, deadline)
+		}
+		out := metadata.NewOutgoingContext(t.Context(), header)
+		ctx, end := context.WithTimeout(out, 24*time.Hour)
+		err := f.grpc.Invoke(ctx, exportTraces, tracesRequest(t), new(rawAnswer), grpc.ForceCodec(rawCodec{}))
+		end()
+		assert.Error(t, err, name)
+	}
+}
+
+func TestAloneAndWithoutProcessorSequentialSendersAreNotRefused(t *testing.T) {
+	f := newFixture(t, fixtureOptions{doors: authOnly, noProcessor: true, extension: limited(limit.Plan{Concurrency: 1})})
+	key := bearer(f.key(t, onDefaultPlan))
+	for range 500 {
+		require.Equal(t, http.StatusOK, sendHTTP(t, f, contentTypeProtobuf, telemetryOf(identity.Traces), key).http)
+	}
+}
+
+func TestTheFirstRequestOfAServerIsAnsweredTrulyOverALimit(t *testing.T) {
+	f := newFixture(t, fixtureOptions{doors: both, noProcessor: true, extension: limited(requests(limit.Ingest, 1))})
+	secret := f.key(t, onDefaultPlan)
+	require.Equal(t, codes.OK, sendGRPC(t, f, telemetryOf(identity.Traces), bearer(secret)).code)
+	for range 3 {
+		assertOverLimit(t, sendHTTP(t, f, contentTypeProtobuf, telemetryOf(identity.Traces), bearer(secret)))
+	}
+	assert.Equal(t, 1, f.received())
+}
+
+func TestAnotherRequestAtTheNextDoorIsNoDecision(t *testing.T) {
+	f := newFixture(t, fixtureOptions{doors: both, extension: limited(requests(limit.Ingest, 10))})
+	secret := f.key(t, onDefaultPlan)
+	f.resolve(t, secret)
+	require.Equal(t, codes.OK, sendGRPC(t, f, telemetryOf(identity.Traces), bearer(secret)).code)
+	metadatatest.AssertEqualApikeyauthLimitDecisions(t, f.telemetry, []metricdata.DataPoint[int64]{
+		{Attributes: attribute.NewSet(attribute.String("verdict", "admitted")), Value: 2}, // door and processor
+	}, metricdatatest.IgnoreTimestamp())
 }
 
 func TestEachMessageOfAStreamIsARequest(t *testing.T) {

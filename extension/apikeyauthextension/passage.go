@@ -13,11 +13,22 @@ import (
 // admissionFrom returns the admission that this gate has already put into the
 // context, nil where there is none.
 func admissionFrom(ctx context.Context, g *gate.Gate) *identity.Admission {
-	a, ok := client.FromContext(ctx).Auth.(*identity.Admission)
-	if !ok || !a.IssuedBy(g) {
-		return nil
+	if a, ok := client.FromContext(ctx).Auth.(*identity.Admission); ok && a.IssuedBy(g) {
+		return a
 	}
-	return a
+	if a, ok := ctx.Value(tappedKey{}).(*identity.Admission); ok && a.IssuedBy(g) {
+		return a
+	}
+	return nil
+}
+
+type tappedKey struct{}
+
+// withTapped keeps the tap handle's admission for the interceptors. Not in
+// client.Info: the receiver's `auth:`, which comes between, may be another
+// extension's, and puts its own there.
+func withTapped(ctx context.Context, a *identity.Admission) context.Context {
+	return context.WithValue(ctx, tappedKey{}, a)
 }
 
 // withAdmission puts the admission into the request's client.Info, where the

@@ -40,6 +40,12 @@ func (a *Admission) Enter(ctx context.Context, on limit.Traffic) *Refusal {
 	return a.charged(d, err, on)
 }
 
+// Charge is Enter without the slot.
+func (a *Admission) Charge(ctx context.Context, on limit.Traffic) *Refusal {
+	d, err := a.Tab.Charge(ctx, on)
+	return a.charged(d, err, on)
+}
+
 // Spend charges telemetry that a pipeline is about to pass on, or refuses it.
 // See limit.Tab.Spend.
 func (a *Admission) Spend(ctx context.Context, pipeline any, on limit.Traffic, items, bytes int64) *Refusal {

@@ -57,11 +57,11 @@ func (t *Tab) stateAtHand(buffer []Quota) State {
 // Fields returns the rate-limit fields of an answer to a request of that
 // traffic; none where nothing is limited.
 func (t *Tab) Fields(on Traffic) []Field {
-	var buffer [8]Quota
-	s := t.stateAtHand(buffer[:0])
 	if t == nil || t.policy.fields[on] == "" {
 		return nil
 	}
+	var buffer [8]Quota
+	s := t.stateAtHand(buffer[:0])
 	fields := make([]Field, 0, 5)
 	if q, ok := s.Nearest(on); ok {
 		fields = append(fields, q.Fields()...)

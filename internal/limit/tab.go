@@ -24,7 +24,7 @@ type Tab struct {
 	holds    int  // who is at work on the request
 	closed   bool
 	failed   bool
-	onClose  func() bool
+	stop     func() bool          // ends what CloseAfter began
 	requests [trafficCount]bool   // where the request is charged on its own traffic
 	charged  [trafficCount]volume // the telemetry charged
 	sent     []sending
@@ -59,7 +59,7 @@ func (t *Tab) EnterAtHand(on Traffic) Decision {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.enter(on)
+	return t.enter(on, true)
 }
 
 // Enter charges the request on its traffic, zero where that is not known yet,
@@ -72,7 +72,18 @@ func (t *Tab) Enter(ctx context.Context, on Traffic) (Decision, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.prepared(ctx, func() Decision { return t.enter(on) })
+	return t.prepared(ctx, func() Decision { return t.enter(on, true) })
+}
+
+// Charge is Enter without the slot, for a door that cannot tell when the request
+// ends.
+func (t *Tab) Charge(ctx context.Context, on Traffic) (Decision, error) {
+	if t == nil {
+		return Decision{Verdict: Admitted}, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.prepared(ctx, func() Decision { return t.enter(on, false) })
 }
 
 // Spend charges the telemetry that a pipeline is about to pass on. What a
@@ -113,24 +124,27 @@ func (t *Tab) Next(ctx context.Context, on Traffic) (Decision, error) {
 	return t.prepared(ctx, func() Decision { c := t.request(on); return t.admit(&c) })
 }
 
-// Counts reports whether some limit of the key is on that unit, so that it has
-// to be measured.
-func (t *Tab) Counts(unit Unit) bool {
+// Counts reports whether some limit is on that unit of that traffic, so that it
+// has to be measured.
+func (t *Tab) Counts(on Traffic, unit Unit) bool {
 	if t == nil {
 		return false
 	}
 	for i := range t.policy.limits {
-		if t.policy.limits[i].Unit == unit {
+		if l := &t.policy.limits[i]; l.Unit == unit && l.applies(on) {
 			return true
 		}
 	}
 	return false
 }
 
-// enter charges the request and takes a slot.
-func (t *Tab) enter(on Traffic) Decision {
+// enter charges the request and takes a slot, as far as that is still to do.
+func (t *Tab) enter(on Traffic, slot bool) Decision {
 	c := t.request(on)
-	c.Slot = !t.slot && !t.closed && t.policy.concurrency > 0
+	c.Slot = slot && !t.slot && !t.closed && t.policy.concurrency > 0
+	if c == (Cost{On: on}) {
+		return Decision{Verdict: Admitted}
+	}
 	d := t.admit(&c)
 	t.slot = t.slot || (c.Slot && d.Verdict == Admitted)
 	return d
@@ -182,8 +196,8 @@ func (t *Tab) sending(pipeline any, on Traffic) *sending {
 
 // Fail gives back what the request was charged, at once, and what it may still
 // be charged, when it is closed: it has failed, and its sender will repeat it.
-// So it does the slot, unless somebody is at work on the request: Close may come
-// when the sender has repeated it already.
+// It gives back the slot too, unless somebody is at work on the request: Close
+// may come when the sender has repeated it already.
 func (t *Tab) Fail() {
 	if t == nil {
 		return
@@ -235,12 +249,15 @@ func (t *Tab) Unhold() {
 	t.leave()
 }
 
-// OnClose has Close call stop first: it ends whatever else would have closed
-// the tab.
-func (t *Tab) OnClose(stop func() bool) {
+// CloseAfter closes the tab when the context ends, unless Close comes before. It
+// is for doors that do not see the end of the request, which the context does.
+func (t *Tab) CloseAfter(ctx context.Context) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.onClose = stop
+	t.stop = context.AfterFunc(ctx, t.Close)
 }
 
 // Close ends the request and gives its slot back unless somebody is at work on it.
@@ -255,9 +272,8 @@ func (t *Tab) Close() {
 		return
 	}
 	t.closed = true
-	if t.onClose != nil {
-		t.onClose()
-		t.onClose = nil
+	if t.stop != nil {
+		t.stop()
 	}
 	if t.failed {
 		t.refund()

@@ -229,11 +229,39 @@ func TestASlotIsKeptWhileSomebodyIsAtWork(t *testing.T) {
 func TestClosingStopsWhoeverElseWouldClose(t *testing.T) {
 	d := newDesk(everything())
 	tab := d.open()
-	stopped := 0
-	tab.OnClose(func() bool { stopped++; return true })
+	ctx, end := context.WithCancel(t.Context())
+	tab.CloseAfter(ctx)
+	enter(t, tab, limit.Traces)
 	tab.Close()
-	tab.Close()
-	assert.Equal(t, 1, stopped)
+	require.Zero(t, d.underWay())
+	enter(t, d.open(), limit.Traces)
+	end()
+	assert.Equal(t, 1, d.underWay(), "the slot is another's now")
+}
+
+func TestATabIsClosedWhenItsContextEnds(t *testing.T) {
+	d := newDesk(everything())
+	tab := d.open()
+	ctx, end := context.WithCancel(t.Context())
+	tab.CloseAfter(ctx)
+	enter(t, tab, limit.Traces)
+	require.Equal(t, 1, d.underWay())
+	end()
+	require.Eventually(t, func() bool { return d.underWay() == 0 }, time.Minute, time.Millisecond)
+}
+
+func TestChargingTakesNoSlotUntilADoorEnters(t *testing.T) {
+	d := newDesk(everything())
+	tab := d.open()
+	for range 2 {
+		got, err := tab.Charge(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, limit.Admitted, got.Verdict)
+		assert.Zero(t, d.underWay())
+	}
+	enter(t, tab, limit.Traces)
+	assert.Equal(t, 1, d.underWay())
+	assert.EqualValues(t, 1, d.used()[0])
 }
 
 func TestATabReadsCountsThatAreNotAtHand(t *testing.T) {
@@ -266,11 +294,21 @@ func TestWithoutLimitsThereIsNoTabAndEverythingIsAdmitted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, limit.Admitted, d.Verdict)
 	assert.True(t, tab.Hold())
-	assert.False(t, tab.Counts(limit.Bytes))
+	assert.False(t, tab.Counts(limit.Traces, limit.Bytes))
+	tab.CloseAfter(t.Context())
 	assert.Empty(t, tab.Fields(limit.Traces))
 	tab.Unhold()
 	tab.Fail()
 	tab.Close()
+}
+
+func TestOnlyWhatSomeLimitCountsIsMeasured(t *testing.T) {
+	d := newDesk(limit.Plan{Limits: []limit.Limit{minutely(limit.Logs, limit.Bytes, 1), minutely(limit.Ingest, limit.Items, 1)}})
+	tab := d.open()
+	assert.True(t, tab.Counts(limit.Logs, limit.Bytes))
+	assert.False(t, tab.Counts(limit.Traces, limit.Bytes))
+	assert.True(t, tab.Counts(limit.Traces, limit.Items))
+	assert.False(t, tab.Counts(limit.API, limit.Items))
 }
 
 // Meaningful with -race.

@@ -16,7 +16,9 @@ import (
 
 // The consumers of this file stand between the processor and the next one. A
 // request that fails from there on is given back what it was charged, and keeps
-// its place among those under way until the next consumer has returned.
+// its place among those under way until the next consumer has returned. One that
+// its sender has given up is spent: it may have been delivered all the same, and
+// giving up must not be a way around limits.
 
 func watchTraces(next consumer.Traces) (consumer.Traces, error) {
 	return consumer.NewTraces(func(ctx context.Context, td ptrace.Traces) error {
@@ -53,7 +55,7 @@ func watch(ctx context.Context, pass func() error) error {
 	}
 	passed := false
 	defer func() { // deferred for the sake of panics
-		if !passed {
+		if !passed && ctx.Err() == nil {
 			a.Tab.Fail()
 		}
 		a.Tab.Unhold()

@@ -110,7 +110,7 @@ func (g *passage) checkProjects(remaining int) error {
 // limit is on them: measuring walks through all of the telemetry.
 func (g *passage) spend(items int, size func() int) error {
 	bytes := 0
-	if g.admission.Tab.Counts(limit.Bytes) {
+	if g.admission.Tab.Counts(g.signal.Traffic(), limit.Bytes) {
 		bytes = size()
 	}
 	if refusal := g.admission.Spend(g.ctx, g.apiKeyProcessor, g.signal.Traffic(), int64(items), int64(bytes)); refusal != nil {
