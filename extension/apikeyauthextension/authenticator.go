@@ -76,21 +76,20 @@ func (e *gateExtension) admitAlone(ctx context.Context, a *identity.Admission) *
 			return refusal
 		}
 		// No slot: nobody sees the end of the request before its sender does,
-		// who would find it still taken by the next one.
-		// Where the middleware may well come, it answers truly.
+		// whose next one would find it taken. Where the middleware may well
+		// come, the answer is left to it.
 		if refusal := a.Charge(ctx, identity.SignalUnknown.Traffic()); refusal != nil && !e.unseen() {
 			return refusal
 		}
 		return nil
 	}
-	if a.Refused() != nil {
-		return nil
+	if a.Refused() == nil {
+		if refusal := a.Enter(ctx, identity.SignalUnknown.Traffic()); refusal != nil {
+			a.Refuse(refusal)
+		} else {
+			a.Tab.CloseAfter(ctx)
+		}
 	}
-	if refusal := a.Enter(ctx, identity.SignalUnknown.Traffic()); refusal != nil {
-		a.Refuse(refusal)
-		return nil
-	}
-	a.Tab.CloseAfter(ctx)
 	return nil
 }
 
