@@ -105,9 +105,13 @@ func sendGRPC(t *testing.T, c *collector, s signal, m message, h headers) (a ans
 	return sendGRPCWith(t, c, s, m, h)
 }
 
+// callTimeout is the deadline of a call over gRPC. It is short enough, like those
+// of exporters, for the call to be refused before decoding.
+const callTimeout = 25 * time.Second
+
 func sendGRPCWith(t *testing.T, c *collector, s signal, m message, h headers, o ...grpc.CallOption) (a answer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), metadata.New(h)), patience)
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), metadata.New(h)), callTimeout)
 	defer cancel()
 	var body []byte
 	var header metadata.MD
