@@ -8,14 +8,15 @@ const slotWait = time.Second
 
 // account is what is counted of one key. Its owner guards it.
 type account struct {
-	windows  []window
-	underWay int
 	seen     int64 // the time of its last use
+	underWay int32
 
 	// Of long windows, and of use only where there is a keeper.
 	prepared bool   // what was kept has been read
 	changes  uint64 // counts changes
 	kept     uint64 // changes of which the keeper knows
+
+	windows windows
 }
 
 // find returns the key's window of that limit, nil where nothing was charged.
@@ -24,20 +25,7 @@ func (a *account) find(id windowID) *window {
 	if a == nil {
 		return nil
 	}
-	for i := range a.windows {
-		if a.windows[i].id == id {
-			return &a.windows[i]
-		}
-	}
-	return nil
-}
-
-func (a *account) open(id windowID) *window {
-	if w := a.find(id); w != nil {
-		return w
-	}
-	a.windows = append(a.windows, newWindow(id))
-	return &a.windows[len(a.windows)-1]
+	return a.windows.find(id)
 }
 
 // admit charges the cost or says why not.
@@ -52,7 +40,7 @@ func (a *account) admit(now int64, p *Policy, c *Cost, r *Receipt) Decision {
 		if cost == 0 {
 			continue
 		}
-		w := a.open(l.id())
+		w := a.windows.open(l.id())
 		w.advance(now)
 		r.note(charge{window: w.id, bucket: w.charge(cost), cost: cost})
 		if l.Window.Long() {
@@ -69,7 +57,7 @@ func (a *account) admit(now int64, p *Policy, c *Cost, r *Receipt) Decision {
 // that is so the longest: no other matters to whoever waits for it.
 func (a *account) judge(now int64, p *Policy, c *Cost) Decision {
 	d := Decision{Verdict: Admitted}
-	if c.Slot && p.concurrency > 0 && a.underWay >= p.concurrency {
+	if c.Slot && p.concurrency > 0 && int(a.underWay) >= p.concurrency {
 		d = Decision{Verdict: OverLimit, Concurrency: p.concurrency, RetryAfter: slotWait}
 	}
 	for i := range p.limits {
@@ -99,7 +87,7 @@ func (a *account) judge(now int64, p *Policy, c *Cost) Decision {
 // refund gives back what the receipt notes.
 func (a *account) refund(now int64, r *Receipt) {
 	r.each(func(c charge) {
-		w := a.find(c.window)
+		w := a.windows.find(c.window)
 		if w == nil {
 			return
 		}
@@ -129,7 +117,7 @@ func (a *account) state(now int64, p *Policy, buffer []Quota) State {
 		s.Quotas = append(s.Quotas, q)
 	}
 	if p.concurrency > 0 && a != nil {
-		s.UnderWay = a.underWay
+		s.UnderWay = int(a.underWay)
 	}
 	s.Concurrency = p.concurrency
 	return s
@@ -145,21 +133,14 @@ const idleTime = int64(10 * time.Minute)
 // sweep drops what does not count any more, and reports whether the account
 // can be forgotten. Durable says that there is a keeper.
 func (a *account) sweep(now int64, durable bool) bool {
-	rest := a.windows[:0]
 	transient := false // some count would be lost
-	for i := range a.windows {
-		w := &a.windows[i]
+	a.windows.retain(func(w *window) bool {
 		w.advance(now)
-		if w.sum == 0 {
-			continue
-		}
-		rest = append(rest, *w)
-		transient = transient || !durable || !w.id.length.Long()
-	}
-	clear(a.windows[len(rest):])
-	a.windows = rest
+		transient = transient || w.sum > 0 && (!durable || !w.id.length.Long())
+		return w.sum > 0
+	})
 	if a.underWay > 0 || transient || (durable && a.dirty()) {
 		return false
 	}
-	return len(rest) == 0 || now-a.seen > idleTime
+	return a.windows.len() == 0 || now-a.seen > idleTime
 }

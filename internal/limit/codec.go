@@ -16,8 +16,8 @@ const countsVersion = 1
 // encode returns the account's counts of long windows, and the time at which
 // the last of them runs out. Empty means that there are none.
 func (a *account) encode() (data []byte, end int64) {
-	for i := range a.windows {
-		w := &a.windows[i]
+	for i := range a.windows.len() {
+		w := a.windows.at(i)
 		if !w.id.length.Long() || w.sum == 0 {
 			continue
 		}
@@ -34,15 +34,27 @@ func (w *window) encode(data []byte) []byte {
 	data = append(data, byte(w.id.on), byte(w.id.unit))
 	data = binary.AppendVarint(data, int64(w.id.length))
 	data = binary.AppendVarint(data, w.now)
-	data = binary.AppendVarint(data, int64(w.count))
+	cells := w.cells()
+	data = binary.AppendVarint(data, int64(len(cells)))
 	previous := int64(0)
-	for i := range w.count {
-		c := w.at(i)
+	for _, c := range cells {
 		data = binary.AppendVarint(data, c.bucket-previous)
 		data = binary.AppendVarint(data, c.cost)
 		previous = c.bucket
 	}
 	return data
+}
+
+// cells returns the buckets that hold something, oldest first.
+func (w *window) cells() []cell {
+	cells := make([]cell, 0, subWindows+1)
+	for i := range w.count {
+		cells = append(cells, *w.at(i))
+	}
+	if w.fresh > 0 {
+		cells = append(cells, cell{w.bucket, w.fresh})
+	}
+	return cells
 }
 
 var errCounts = errors.New("kept counts are damaged")
@@ -119,7 +131,11 @@ func (r *reader) window() window {
 		if r.bad {
 			return w
 		}
-		w.push(cell{bucket, cost})
+		if bucket == w.bucket {
+			w.fresh = cost
+		} else {
+			w.push(cell{bucket, cost})
+		}
 	}
 	return w
 }
@@ -135,6 +151,7 @@ func (w *window) startAt(now int64) bool {
 	for i := range w.count {
 		w.at(i).bucket -= shift
 	}
+	w.bucket -= shift
 	w.now, w.until = math.MinInt64, math.MinInt64
 	w.advance(now)
 	return true

@@ -17,7 +17,7 @@ var (
 func encoded(id windowID, cells ...cell) []byte {
 	w := newWindow(id)
 	w.advance(dawn)
-	w.cells, w.count = cells, len(cells)
+	w.past, w.count = cells, int32(len(cells))
 	return w.encode(nil)
 }
 
@@ -61,12 +61,20 @@ func damaged() map[string][]byte {
 	}
 }
 
+func accountOf(windows []window) *account {
+	a := &account{}
+	for _, w := range windows {
+		a.windows.add(w)
+	}
+	return a
+}
+
 func TestKeptCountsReadAsTheyWereWritten(t *testing.T) {
 	data := kept(dawn, 5)
 	windows, err := decodeCounts(data)
 	require.NoError(t, err)
 	require.Len(t, windows, 2)
-	again, _ := (&account{windows: windows}).encode()
+	again, _ := accountOf(windows).encode()
 	require.Equal(t, data, again)
 
 	windows, err = decodeCounts(nil)

@@ -22,7 +22,7 @@ func (m *Memory) Flush(ctx context.Context, now time.Time) error {
 	var errs []error
 	var b batch
 	for i := range m.shards {
-		b.gather(&m.shards[i], now.UnixNano())
+		errs = append(errs, b.gather(&m.shards[i], now.UnixNano()))
 		if len(b.counts) >= flushBatch || i == shardCount-1 {
 			errs = append(errs, b.keep(ctx, m.keeper))
 			b = batch{}
@@ -33,27 +33,40 @@ func (m *Memory) Flush(ctx context.Context, now time.Time) error {
 
 // batch is what one write keeps.
 type batch struct {
-	counts  []Counts
-	changes []uint64 // how many changes each includes
-	shards  []*shard // where each comes from
+	counts []Counts
+	from   []gathered // where each comes from
 }
 
-// gather adds the counts of a shard that the keeper does not know.
-func (b *batch) gather(s *shard, now int64) {
+// gathered is an account of which a batch includes so many changes. It stays
+// what the shard holds of its key, as it is dirty until they are kept.
+type gathered struct {
+	shard   *shard
+	account *account
+	changes uint64
+}
+
+// gather adds the counts of a shard that the keeper does not know, but those
+// that no keeper takes, which it reports: they must not hold up the others.
+func (b *batch) gather(s *shard, now int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, a := range s.accounts {
+	var errs []error
+	for key, a := range s.accounts.byKey {
 		if !a.dirty() {
 			continue
 		}
-		for i := range a.windows {
-			a.windows[i].advance(now)
+		for i := range a.windows.len() {
+			a.windows.at(i).advance(now)
 		}
 		data, end := a.encode()
+		if len(data) > MaxCountsSize {
+			errs = append(errs, fmt.Errorf("keep the counts of key %s: %d bytes are more than %d: remove some of its limits", key, len(data), MaxCountsSize))
+			continue
+		}
 		b.counts = append(b.counts, Counts{Key: key, Data: data, End: time.Unix(0, end)})
-		b.changes = append(b.changes, a.changes)
-		b.shards = append(b.shards, s)
+		b.from = append(b.from, gathered{s, a, a.changes})
 	}
+	return errors.Join(errs...)
 }
 
 // keep writes the batch and notes what is kept. An account changes while it is
@@ -65,16 +78,10 @@ func (b *batch) keep(ctx context.Context, k Keeper) error {
 	if err := k.KeepCounts(ctx, b.counts); err != nil {
 		return fmt.Errorf("keep the counts of %d keys: %w", len(b.counts), err)
 	}
-	for i, c := range b.counts {
-		b.shards[i].kept(c.Key, b.changes[i])
+	for _, g := range b.from {
+		g.shard.mu.Lock()
+		g.account.kept = g.changes
+		g.shard.mu.Unlock()
 	}
 	return nil
-}
-
-func (s *shard) kept(key string, changes uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.accounts[key]; a != nil {
-		a.kept = changes
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"maps"
 	"sync"
 	"time"
 )
@@ -31,8 +30,8 @@ const shardCount = 256
 
 type shard struct {
 	mu       sync.Mutex // guards the rest
-	accounts map[string]*account
-	peak     int // the most accounts since the map was made
+	accounts accounts
+	_        [64]byte // processors that use different shards do not share a cache line
 }
 
 var _ Counter = (*Memory)(nil)
@@ -41,24 +40,13 @@ var _ Counter = (*Memory)(nil)
 func NewMemory(o MemoryOptions) *Memory {
 	m := &Memory{keeper: o.Keeper, seed: maphash.MakeSeed()}
 	for i := range m.shards {
-		m.shards[i].accounts = map[string]*account{}
+		m.shards[i].accounts = newAccounts()
 	}
 	return m
 }
 
 func (m *Memory) shard(key string) *shard {
 	return &m.shards[maphash.String(m.seed, key)%shardCount]
-}
-
-// account returns the key's account. The lock must be held.
-func (s *shard) account(key string) *account {
-	a := s.accounts[key]
-	if a == nil {
-		a = &account{}
-		s.accounts[key] = a
-		s.peak = max(s.peak, len(s.accounts))
-	}
-	return a
 }
 
 // unprepared reports whether the policy needs counts that are still with the
@@ -75,7 +63,7 @@ func (m *Memory) Admit(now time.Time, key string, p *Policy, c *Cost, r *Receipt
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.account(key)
+	a := s.accounts.open(key)
 	if m.unprepared(a, p) {
 		return Decision{Verdict: Unknown}
 	}
@@ -99,7 +87,7 @@ func (m *Memory) Prepare(ctx context.Context, now time.Time, key string) error {
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.account(key)
+	a := s.accounts.open(key)
 	if a.prepared { // another was faster, and much may have been charged since
 		return nil
 	}
@@ -109,7 +97,7 @@ func (m *Memory) Prepare(ctx context.Context, now time.Time, key string) error {
 			a.changes++ // or it would begin anew whenever it is read again
 		}
 		w.advance(a.seen)
-		a.windows = append(a.windows, w)
+		a.windows.add(w)
 	}
 	return nil
 }
@@ -119,7 +107,7 @@ func (m *Memory) Refund(now time.Time, key string, r *Receipt) {
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.accounts[key]; a != nil {
+	if a := s.accounts.find(key); a != nil {
 		a.refund(now.UnixNano(), r)
 	}
 	r.Forget()
@@ -130,7 +118,7 @@ func (m *Memory) Release(_ time.Time, key string) {
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.accounts[key]; a != nil {
+	if a := s.accounts.find(key); a != nil {
 		a.underWay = max(a.underWay-1, 0)
 	}
 }
@@ -139,7 +127,7 @@ func (m *Memory) Release(_ time.Time, key string) {
 func (m *Memory) State(ctx context.Context, now time.Time, key string, p *Policy) (State, error) {
 	s := m.shard(key)
 	s.mu.Lock()
-	unprepared := m.unprepared(s.accounts[key], p)
+	unprepared := m.unprepared(s.accounts.find(key), p)
 	s.mu.Unlock()
 	if unprepared {
 		if err := m.Prepare(ctx, now, key); err != nil {
@@ -154,7 +142,7 @@ func (m *Memory) StateAtHand(now time.Time, key string, p *Policy, buffer []Quot
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.accounts[key].state(now.UnixNano(), p, buffer)
+	return s.accounts.find(key).state(now.UnixNano(), p, buffer)
 }
 
 // Len returns how many keys are held in memory.
@@ -163,7 +151,7 @@ func (m *Memory) Len() int {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		n += len(s.accounts)
+		n += len(s.accounts.byKey)
 		s.mu.Unlock()
 	}
 	return n
@@ -180,14 +168,5 @@ func (m *Memory) Sweep(now time.Time) {
 func (s *shard) sweep(now int64, durable bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, a := range s.accounts {
-		if a.sweep(now, durable) {
-			delete(s.accounts, key)
-		}
-	}
-	if len(s.accounts) < s.peak/2 { // a map keeps the room that it once needed
-		accounts := make(map[string]*account, len(s.accounts))
-		maps.Copy(accounts, s.accounts)
-		s.accounts, s.peak = accounts, len(accounts)
-	}
+	s.accounts.retain(func(a *account) bool { return !a.sweep(now, durable) })
 }

@@ -353,6 +353,27 @@ func TestNothingIsLostWhenTheKeeperFails(t *testing.T) {
 	require.Equal(t, []int64{7, 7}, m.used(t, hourAndDay))
 }
 
+func TestCountsThatNoKeeperTakesHoldUpNoOthers(t *testing.T) {
+	m := newRestarts()
+	var many []limit.Limit
+	for i := range 600 {
+		many = append(many, limitOf(limit.MaxMax, time.Duration(limit.MaxWindow)-time.Duration(i)*time.Second))
+	}
+	for range 60 { // in as many buckets, each of a cost that takes many bytes
+		charge(t, m.Memory, m.now, "vast", policyOf(many...), limit.MaxMax/100)
+		m.now = m.now.Add(time.Duration(limit.MaxWindow) / 60)
+	}
+	m.spend(t, hourAndDay, 4)
+	err := m.Flush(t.Context(), m.now)
+	require.ErrorContains(t, err, "keep the counts of key vast:")
+	require.ErrorContains(t, err, "are more than 262144: remove some of its limits")
+	require.Contains(t, m.keeper.Kept(), "key")
+	require.NotContains(t, m.keeper.Kept(), "vast")
+	calls := m.keeper.Calls()
+	require.Error(t, m.Flush(t.Context(), m.now), "it is not forgotten either")
+	require.Equal(t, calls, m.keeper.Calls(), "the others are kept")
+}
+
 func TestAKeyWhoseCountsCannotBeReadIsNotAdmitted(t *testing.T) {
 	m := newRestarts()
 	m.spend(t, hourAndDay, 10)

@@ -21,12 +21,13 @@ type window struct {
 	now    int64 // the newest time seen
 	bucket int64 // that of now
 	until  int64 // where it ends
-	sum    int64 // of all cells
+	sum    int64 // of all buckets
+	fresh  int64 // the cost of the bucket of now
 
-	// cells are the buckets that hold something, oldest first, in a ring.
-	cells []cell
-	first int
-	count int
+	// past are the buckets before it that hold something, oldest first, in a
+	// ring.
+	past         []cell
+	first, count int32
 }
 
 type cell struct {
@@ -41,19 +42,28 @@ func newWindow(id windowID) window {
 
 // advance moves the window to now and drops what has left it.
 func (w *window) advance(now int64) {
-	if now < w.until {
-		w.now = max(w.now, now)
-		return
+	if now >= w.until {
+		w.turn(floorDiv(now, w.width))
 	}
-	bucket := floorDiv(now, w.width)
-	w.now, w.bucket, w.until = now, bucket, (bucket+1)*w.width
-	for w.count > 0 && w.at(0).bucket < bucket-subWindows {
+	w.now = max(w.now, now)
+}
+
+// turn begins a bucket.
+func (w *window) turn(bucket int64) {
+	oldest := bucket - subWindows
+	for w.count > 0 && w.at(0).bucket < oldest {
 		w.sum -= w.at(0).cost
-		if w.first++; w.first == len(w.cells) {
+		if w.first++; int(w.first) == len(w.past) {
 			w.first = 0
 		}
 		w.count--
 	}
+	if w.bucket < oldest {
+		w.sum -= w.fresh
+	} else if w.fresh > 0 {
+		w.push(cell{w.bucket, w.fresh})
+	}
+	w.fresh, w.bucket, w.until = 0, bucket, (bucket+1)*w.width
 }
 
 // floorDiv is division that rounds towards the past, also before 1970.
@@ -65,12 +75,13 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// at returns the i-th cell, oldest first.
-func (w *window) at(i int) *cell {
-	if i += w.first; i >= len(w.cells) {
-		i -= len(w.cells)
+// at returns the i-th bucket of the past, oldest first.
+func (w *window) at(i int32) *cell {
+	at := int(w.first) + int(i)
+	if at >= len(w.past) {
+		at -= len(w.past)
 	}
-	return &w.cells[i]
+	return &w.past[at]
 }
 
 // admits reports whether the cost fits now. Call advance first.
@@ -80,17 +91,23 @@ func (w *window) admits(limit, cost int64) bool { return w.sum <= limit-cost }
 // is charged. Call advance first.
 func (w *window) opensAt(limit, cost int64) int64 {
 	over := w.sum - (limit - cost)
-	for i := 0; i < w.count && over > 0; i++ {
+	if over <= 0 {
+		return w.now
+	}
+	for i := range w.count {
 		c := w.at(i)
 		if over -= c.cost; over <= 0 {
 			return w.leaves(c.bucket)
 		}
 	}
-	return w.now
+	return w.leaves(w.bucket)
 }
 
 // emptyAt returns when nothing counts any more; now where nothing does.
 func (w *window) emptyAt() int64 {
+	if w.fresh > 0 {
+		return w.leaves(w.bucket)
+	}
 	for i := w.count - 1; i >= 0; i-- {
 		if c := w.at(i); c.cost > 0 { // not refunded
 			return w.leaves(c.bucket)
@@ -105,43 +122,48 @@ func (w *window) leaves(bucket int64) int64 { return (bucket + subWindows + 1) *
 // charge adds a cost to the bucket of now and returns that. Call advance first.
 func (w *window) charge(cost int64) int64 {
 	w.sum += cost
-	if w.count > 0 {
-		if newest := w.at(w.count - 1); newest.bucket == w.bucket {
-			newest.cost += cost
-			return w.bucket
-		}
-	}
-	w.push(cell{w.bucket, cost})
+	w.fresh += cost
 	return w.bucket
 }
 
 func (w *window) push(c cell) {
-	if w.count == len(w.cells) {
+	if int(w.count) == len(w.past) {
 		w.grow()
 	}
 	w.count++
 	*w.at(w.count - 1) = c
 }
 
-// grow makes room for more cells, up to as many as can count at once. Most keys
-// are used now and then, and need few.
+// grow makes room for more of the past, up to as much as can count at once.
+// Most keys are used now and then, and need little.
 func (w *window) grow() {
-	cells := make([]cell, min(max(2*len(w.cells), 1), subWindows+1))
+	past := make([]cell, min(max(2*len(w.past), 1), subWindows))
 	for i := range w.count {
-		cells[i] = *w.at(i)
+		past[i] = *w.at(i)
 	}
-	w.cells, w.first = cells, 0
+	w.past, w.first = past, 0
 }
 
 // refund takes a cost back from its bucket, if that still counts.
 func (w *window) refund(bucket, cost int64) {
+	held := w.costOf(bucket)
+	if held == nil {
+		return
+	}
+	cost = min(cost, *held)
+	*held -= cost
+	w.sum -= cost
+}
+
+// costOf returns where the cost of a bucket is counted, nil where it is not.
+func (w *window) costOf(bucket int64) *int64 {
+	if bucket == w.bucket {
+		return &w.fresh
+	}
 	for i := w.count - 1; i >= 0; i-- {
-		c := w.at(i)
-		if c.bucket == bucket {
-			cost = min(cost, c.cost)
-			c.cost -= cost
-			w.sum -= cost
-			return
+		if c := w.at(i); c.bucket == bucket {
+			return &c.cost
 		}
 	}
+	return nil
 }

@@ -152,9 +152,9 @@ func countsEntry(c *limit.Counts, now time.Time) (*badger.Entry, error) {
 	switch {
 	case len(c.Key) > maxCountsKey:
 		return nil, fmt.Errorf("its id takes %d bytes, must be at most %d: %w", len(c.Key), maxCountsKey, store.ErrInvalid)
-	case len(c.Data) > maxRecord:
+	case len(c.Data) > limit.MaxCountsSize:
 		return nil, fmt.Errorf("they take %d bytes, must be at most %d: give the key fewer limits: %w",
-			len(c.Data), maxRecord, store.ErrInvalid)
+			len(c.Data), limit.MaxCountsSize, store.ErrInvalid)
 	}
 	key := countsKey(c.Key)
 	if len(c.Data) == 0 || !c.End.After(now) {

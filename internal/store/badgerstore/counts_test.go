@@ -218,7 +218,7 @@ func TestCountsAreNotKeptOnAFullDisk(t *testing.T) {
 func TestCountsThatAreRefusedKeepNoOthersOut(t *testing.T) {
 	s := openIn(t, newDirectory(t))
 	counts := countsOf(1000, 1000)
-	counts[1].Data = make([]byte, maxRecord+1)
+	counts[1].Data = make([]byte, limit.MaxCountsSize+1)
 	counts[998].Key = strings.Repeat("k", 70_000)
 	err := s.KeepCounts(t.Context(), counts)
 	require.ErrorIs(t, err, store.ErrInvalid)
@@ -227,7 +227,7 @@ func TestCountsThatAreRefusedKeepNoOthersOut(t *testing.T) {
 	require.Less(t, len(err.Error()), 1000)
 	requireCountsKept(t, s, slices.Delete(slices.Delete(counts, 998, 999), 1, 2))
 	counts = counts[:1]
-	counts[0].Data = make([]byte, maxRecord)
+	counts[0].Data = make([]byte, limit.MaxCountsSize)
 	require.NoError(t, s.KeepCounts(t.Context(), counts))
 	requireCountsKept(t, s, counts)
 }
