@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ func (p *process) cpu(b *testing.B) time.Duration {
 // load is a kind of request, and what it has cost until now.
 type load struct {
 	name     string
-	secret   string
+	secrets  []string // taken at random
 	want     codes.Code
 	requests int64
 	cpu      time.Duration
@@ -58,8 +59,6 @@ func (l *load) perRequest() time.Duration { return l.cpu / time.Duration(l.reque
 // run sends requests until they have taken so much of the collector's time.
 func (l *load) run(b *testing.B, c *collector, conns []*grpc.ClientConn, body []byte, budget time.Duration) {
 	b.Helper()
-	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(b.Context(), metadata.New(bearer(l.secret))))
-	defer cancel()
 	var sent, wrong atomic.Int64
 	var done atomic.Bool
 	var sending sync.WaitGroup
@@ -68,6 +67,7 @@ func (l *load) run(b *testing.B, c *collector, conns []*grpc.ClientConn, body []
 		sending.Go(func() {
 			for !done.Load() {
 				var resp []byte
+				ctx := metadata.NewOutgoingContext(b.Context(), metadata.New(bearer(l.secrets[rand.IntN(len(l.secrets))])))
 				if err := conn.Invoke(ctx, traces.method, body, &resp); status.Code(err) != l.want {
 					wrong.Add(1)
 				}
@@ -112,17 +112,62 @@ func spans(count, attributes int) message {
 // worse case: all of the work of a connection, such as its system calls, is for
 // one request, of which requests at once share much.
 func BenchmarkRefusedRequests(b *testing.B) {
+	c, conns := startBench(b)
+	over := c.create(b, limitedTo("1 requests in 30m on ingest"))
+	spend(b, conns[0], over)
+	compare(b, c, conns,
+		&load{name: "accepted", secrets: []string{c.create(b, generous).secret}},
+		&load{name: "refused", secrets: []string{over.secret}, want: codes.ResourceExhausted},
+		&load{name: "unknown", secrets: []string{c.vault.mint(credential.Live)}, want: codes.Unauthenticated})
+}
+
+// generous limits count and never refuse.
+var generous = limitedTo("1000000000 requests in 30m on ingest")
+
+// startBench starts a collector that throws away what it accepts.
+func startBench(b *testing.B) (*collector, []*grpc.ClientConn) {
+	b.Helper()
 	c := start(b, options{overlay: "service: {pipelines: {traces: {exporters: [nop]}}}"})
 	conns := make([]*grpc.ClientConn, 8)
 	for i := range conns {
 		conns[i] = dialBare(b, c.grpcAddress)
 	}
-	over := c.create(b, limitedTo("1 requests in 30m on ingest"))
-	spend(b, conns[0], over)
+	return c, conns
+}
+
+// BenchmarkManyKeys tells what a request costs where it comes from any of many
+// keys, as part of what it costs where all come from one.
+func BenchmarkManyKeys(b *testing.B) {
+	c, conns := startBench(b)
+	secrets := make([]string, manyKeys)
+	for i, r := range flood(manyKeys, 64, func() created { return createInUse(b.Context(), c, conns[0]) }) {
+		require.NoError(b, r.err)
+		secrets[i] = r.secret
+	}
 	compare(b, c, conns,
-		&load{name: "accepted", secret: c.create(b, limitedTo("1000000000 requests in 30m on ingest")).secret},
-		&load{name: "refused", secret: over.secret, want: codes.ResourceExhausted},
-		&load{name: "unknown", secret: c.vault.mint(credential.Live), want: codes.Unauthenticated})
+		&load{name: "one", secrets: secrets[:1]},
+		&load{name: "many", secrets: secrets})
+}
+
+const manyKeys = 20_000
+
+type created struct {
+	secret string
+	err    error
+}
+
+// createInUse creates a key and brings it into the collector's memory.
+func createInUse(ctx context.Context, c *collector, conn *grpc.ClientConn) created {
+	k, err := c.tryCreate(ctx, generous)
+	if err != nil {
+		return created{err: err}
+	}
+	var resp []byte
+	body, err := traces.request().MarshalProto()
+	if err != nil {
+		return created{err: err}
+	}
+	return created{k.secret, conn.Invoke(metadata.NewOutgoingContext(ctx, metadata.New(k.bearer())), traces.method, body, &resp)}
 }
 
 // compare reports what each load costs, and as part of the first one.
