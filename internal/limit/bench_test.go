@@ -61,59 +61,30 @@ var populations = []int{1, 1000, 100_000, 1_000_000}
 
 // BenchmarkAdmit is an admission by one limit.
 func BenchmarkAdmit(b *testing.B) {
-	for _, keys := range populations {
-		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			m := newBench(b, keys, oneLimit)
-			b.ReportAllocs()
-			now := morning
-			for i := 0; b.Loop(); i++ {
-				now = now.Add(tick)
-				m.ask(now, m.key(i), oneLimit)
-			}
-		})
-	}
-}
-
-// BenchmarkAdmitParallel is that by all processors at once.
-func BenchmarkAdmitParallel(b *testing.B) {
-	for _, keys := range populations {
-		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			m := newBench(b, keys, oneLimit)
-			b.ReportAllocs()
-			b.ResetTimer()
-			var begin atomic.Int64
-			b.RunParallel(func(pb *testing.PB) {
-				now := morning
-				for i := int(begin.Add(100_003)); pb.Next(); i++ {
-					now = now.Add(tick)
-					m.ask(now, m.key(i), oneLimit)
-				}
-			})
-		})
-	}
+	eachPopulation(b, oneLimit, func(m *bench, now time.Time, key string) { m.ask(now, key, oneLimit) })
 }
 
 // BenchmarkRequest is what a request costs: two limits, a slot, and giving that
 // back.
 func BenchmarkRequest(b *testing.B) {
+	eachPopulation(b, twoLimits, (*bench).request)
+}
+
+// eachPopulation measures what do takes with so many keys, by one processor and
+// by all at once.
+func eachPopulation(b *testing.B, p *limit.Policy, do func(m *bench, now time.Time, key string)) {
 	for _, keys := range populations {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			m := newBench(b, keys, twoLimits)
+			m := newBench(b, keys, p)
 			b.ReportAllocs()
 			now := morning
 			for i := 0; b.Loop(); i++ {
 				now = now.Add(tick)
-				m.request(now, m.key(i))
+				do(m, now, m.key(i))
 			}
 		})
-	}
-}
-
-// BenchmarkRequestParallel is that by all processors at once.
-func BenchmarkRequestParallel(b *testing.B) {
-	for _, keys := range populations {
-		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			m := newBench(b, keys, twoLimits)
+		b.Run(fmt.Sprintf("parallel/keys=%d", keys), func(b *testing.B) {
+			m := newBench(b, keys, p)
 			b.ReportAllocs()
 			b.ResetTimer()
 			var begin atomic.Int64
@@ -121,7 +92,7 @@ func BenchmarkRequestParallel(b *testing.B) {
 				now := morning
 				for i := int(begin.Add(100_003)); pb.Next(); i++ {
 					now = now.Add(tick)
-					m.request(now, m.key(i))
+					do(m, now, m.key(i))
 				}
 			})
 		})
