@@ -217,6 +217,17 @@ func TestLongWindowsSurviveARestart(t *testing.T) {
 	require.Equal(t, []int64{5, 11}, m.used(t, hourAndDay))
 }
 
+func TestWhatIsSpentWhileTheClockIsBehindSurvivesARestart(t *testing.T) {
+	m := newRestarts()
+	m.spend(t, hourAndDay, 6)
+	m.now = m.now.Add(-30 * time.Minute)
+	m.spend(t, hourAndDay, 4)
+	m.flush(t)
+	m.now = m.now.Add(30 * time.Minute)
+	m.restart()
+	require.Equal(t, []int64{10, 10}, m.used(t, hourAndDay))
+}
+
 func TestWithoutAFlushOnlyWhatWasSpentSinceIsForgiven(t *testing.T) {
 	m := newRestarts()
 	m.spend(t, hourAndDay, 3)
