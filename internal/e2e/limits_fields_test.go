@@ -25,6 +25,12 @@ func numbersOf(t *testing.T, get func(name string) string) (n numbers) {
 	return n
 }
 
+// numbersInStatus are those of the answer's ErrorInfo.
+func (a answer) numbersInStatus(t *testing.T) numbers {
+	t.Helper()
+	return numbersOf(t, func(name string) string { return a.numbers[strings.ToLower(name)] })
+}
+
 // quotaItem is an item of a RateLimit or RateLimit-Policy field.
 type quotaItem struct {
 	name       string
@@ -57,6 +63,9 @@ func checkFields(t *testing.T, a answer, asked time.Time, nearest string, want n
 	got := numbersOf(t, a.header.Get)
 	assert.Equal(t, want.limit, got.limit)
 	assert.Equal(t, want.remaining, got.remaining)
+	if a.numbers != nil {
+		assert.Equal(t, got, a.numbersInStatus(t))
+	}
 	var policies []string
 	for _, p := range quotaItems(t, a.header, "RateLimit-Policy") {
 		policies = append(policies, p.name)
@@ -121,6 +130,24 @@ func countDown(t *testing.T, c *collector, s sender) {
 	}, quotaItems(t, a.header, "RateLimit-Policy"), "those of the request's own signal")
 }
 
+// The door charges the request before the processor refuses its items.
+func TestRefusalsOfTheProcessorSayWhatIsLeftOnceTheRequestIsGivenBack(t *testing.T) {
+	t.Parallel()
+	c := start(t, options{})
+	for _, s := range senders {
+		k := c.create(t, limitedTo("2 requests in 1m on ingest", "8 items in 1m on traces"))
+		send := func(items int, remaining int64) answer {
+			asked := time.Now()
+			a := s.send(t, c, traces, traces.manyOf(items), k.bearer())
+			checkFields(t, a, asked, "traces-items-1m", numbers{limit: 8, remaining: remaining})
+			return a
+		}
+		accepted(t, send(6, 2))
+		overLimit(t, send(3, 2), time.Minute)
+		tooLarge(t, send(9, 2))
+	}
+}
+
 func TestAnswersOfAPlanWithConcurrencySaySo(t *testing.T) {
 	t.Parallel()
 	c := start(t, options{})
@@ -160,7 +187,7 @@ func TestEveryRefusalOfAFloodOverGRPCSaysHowMuchIsLeft(t *testing.T) {
 	began, withHeaders := time.Now(), 0
 	for _, a := range flood(requests, 50, func() answer { return sendGRPC(t, c, traces, traces.request(), k.bearer()) }) {
 		overLimit(t, a, time.Hour)
-		inStatus := numbersOf(t, func(name string) string { return a.numbers[strings.ToLower(name)] })
+		inStatus := a.numbersInStatus(t)
 		assert.Equal(t, numbers{1, 0, inStatus.reset}, inStatus)
 		assert.InDelta(t, began.Add(time.Hour+time.Minute).Unix(), inStatus.reset, 61)
 		if a.header.Get("X-RateLimit-Limit") != "" {

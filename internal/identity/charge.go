@@ -37,7 +37,7 @@ func (a *Admission) EnterAtHand(on limit.Traffic) (*Refusal, bool) {
 // refuses it. It does so once, however many doors the request passes.
 func (a *Admission) Enter(ctx context.Context, on limit.Traffic) *Refusal {
 	d, err := a.Tab.Enter(ctx, on)
-	return a.charged(d, err, on)
+	return a.ended(d, err, on)
 }
 
 // Charge is Enter without the slot.
@@ -50,7 +50,7 @@ func (a *Admission) Charge(ctx context.Context, on limit.Traffic) *Refusal {
 // See limit.Tab.Spend.
 func (a *Admission) Spend(ctx context.Context, pipeline any, on limit.Traffic, items, bytes int64) *Refusal {
 	d, err := a.Tab.Spend(ctx, pipeline, on, items, bytes)
-	return a.charged(d, err, on)
+	return a.ended(d, err, on)
 }
 
 // Next charges another request of a stream.
@@ -63,6 +63,15 @@ func (a *Admission) Next(ctx context.Context, on limit.Traffic) *Refusal {
 // requests pass would forgive what was counted.
 var refuseUnjudged = NewRetryableRefusal(LimitsUnavailable,
 	"the limits of this API key cannot be checked right now: retry later", 5*time.Second)
+
+// ended is charged where a refusal ends the request. What that was charged is
+// given back first, so that the refusal says what is left as its headers do.
+func (a *Admission) ended(d limit.Decision, err error, on limit.Traffic) *Refusal {
+	if err == nil && d.Verdict != limit.Admitted {
+		a.Tab.Fail()
+	}
+	return a.charged(d, err, on)
+}
 
 func (a *Admission) charged(d limit.Decision, err error, on limit.Traffic) *Refusal {
 	if err != nil {
@@ -95,17 +104,25 @@ func (a *Admission) refusalOf(d limit.Decision, on limit.Traffic) *Refusal {
 func overLimit(d limit.Decision) *Refusal {
 	if d.Concurrency > 0 {
 		return NewRetryableRefusal(ConcurrencyExceeded, fmt.Sprintf(
-			"%d requests of this API key are under way, as many as its plan allows at once: retry when one has ended, and send fewer at a time",
-			d.Concurrency), d.RetryAfter)
+			"this API key has %s under way, as many as its plan allows at once: retry when one has ended, and send fewer at a time",
+			limit.Requests.Amount(int64(d.Concurrency))), d.RetryAfter)
 	}
 	r := NewRetryableRefusal(RateLimited, "", d.RetryAfter)
-	r.Message = fmt.Sprintf("this API key is over its limit of %s: retry after %s, and send less often or in larger batches, or ask the administrator for a larger limit",
-		d.Limit, r.RetryAfter)
-	if d.Limit.Unit != limit.Requests {
-		r.Message = fmt.Sprintf("this API key is over its limit of %s: retry after %s, and send less, or ask the administrator for a larger limit",
-			d.Limit, r.RetryAfter)
-	}
+	r.Message = fmt.Sprintf("this API key is over its limit of %s: retry after %s, and %s, or ask the administrator for a larger limit",
+		d.Limit, r.RetryAfter, easier(d.Limit))
 	return r
+}
+
+// easier says what keeps a sender within a limit.
+func easier(l limit.Limit) string {
+	switch {
+	case l.On == limit.API:
+		return "call less often"
+	case l.Unit == limit.Requests:
+		return "send less often or in larger batches"
+	default:
+		return "send less"
+	}
 }
 
 func tooLarge(d limit.Decision) string {
