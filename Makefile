@@ -54,7 +54,7 @@ test: test-deps build bin/telemetrygen ## run all tests, with the race detector 
 	$(GO) test $$race -timeout 25m $(TESTFLAGS) ./...
 
 .PHONY: test-short
-test-short: ## run the tests that need no binary, server or generator, in less than a minute
+test-short: ## run the tests that need no binary, server or generator, in about a minute
 	$(GO) test -short $(TESTFLAGS) ./...
 
 .PHONY: test-deps
