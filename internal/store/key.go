@@ -60,13 +60,20 @@ type Key struct {
 	UpdatedAt         time.Time            `json:"updatedAt"`
 	ExpiresAt         time.Time            `json:"expiresAt,omitzero"`
 	RevokedAt         time.Time            `json:"revokedAt,omitzero"`
-	// Declared keys come from the configuration and are read-only elsewhere.
+	// Declared keys come from a document that declares all of them, and are
+	// read-only elsewhere.
 	Declared bool `json:"declared,omitempty"`
+	// Applied marks a declared key that the configuration has never held: its
+	// document was applied while the collector ran.
+	Applied bool `json:"applied,omitempty"`
 	// Withdrawn marks a declared key that left the configuration. It is
 	// refused like a disabled one and comes back with its declaration.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 	// Bootstrap marks the administrator's first key.
 	Bootstrap bool `json:"bootstrap,omitempty"`
+	// Retired are the digests of the bootstrap key's former secrets, newest
+	// first, so that a configuration that still holds one does not bring it back.
+	Retired []Digest `json:"retired,omitempty"`
 	// Revision grows with every write of any record of the store. Assigned by
 	// the backend.
 	Revision uint64 `json:"revision"`
@@ -78,6 +85,19 @@ type Secret struct {
 	Hint      string    `json:"hint,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt,omitzero"` // end of its grace period
+	// Request is what made the secret, where that can be repeated; nil
+	// otherwise.
+	Request *Request `json:"request,omitempty"`
+}
+
+// Request is a call with an idempotency key that has made a secret. It tells
+// its repetition from another call and can answer it again.
+type Request struct {
+	ID          Digest `json:"id"`          // of the caller's key and its idempotency key
+	Fingerprint Digest `json:"fingerprint"` // of what was asked for
+	// Sealed is the secret, encrypted with a key that only the caller's API key
+	// yields, which is not kept.
+	Sealed []byte `json:"sealed"`
 }
 
 // Secret returns the key's secret with that digest.

@@ -25,7 +25,7 @@ const maxID = 255
 func (k Key) Normal() (Key, error) {
 	k.Scopes, k.Projects = cloned(k.Scopes), cloned(k.Projects)
 	k.AllowedIPs, k.ExpectedCountries = cloned(k.AllowedIPs), cloned(k.ExpectedCountries)
-	k.Limits, k.Secrets = cloned(k.Limits), cloned(k.Secrets)
+	k.Limits, k.Secrets, k.Retired = cloned(k.Limits), cloned(k.Secrets), cloned(k.Retired)
 	times := []*time.Time{&k.CreatedAt, &k.UpdatedAt, &k.ExpiresAt, &k.RevokedAt}
 	texts := []string{k.Name, k.Description, k.Plan, k.CreatedBy, string(k.Type), string(k.Environment), string(k.Role)}
 	texts = append(append(texts, k.Projects...), k.ExpectedCountries...)
@@ -33,6 +33,7 @@ func (k Key) Normal() (Key, error) {
 		texts = append(texts, string(s))
 	}
 	for i := range k.Secrets {
+		k.Secrets[i].Request = k.Secrets[i].Request.clone()
 		times = append(times, &k.Secrets[i].CreatedAt, &k.Secrets[i].ExpiresAt)
 		texts = append(texts, k.Secrets[i].Hint)
 		if slices.ContainsFunc(k.Secrets[:i], func(s Secret) bool { return s.Digest == k.Secrets[i].Digest }) {
@@ -46,6 +47,15 @@ func (k Key) Normal() (Key, error) {
 	return k, nil
 }
 
+func (r *Request) clone() *Request {
+	if r == nil {
+		return nil
+	}
+	copied := *r
+	copied.Sealed = cloned(r.Sealed)
+	return &copied
+}
+
 // Normal is to users what Key.Normal is to keys.
 func (u User) Normal() (User, error) {
 	err := firstError(checkID(u.ID), checkLength(u.Email), checkTexts([]string{u.Email, u.Name, string(u.Role)}),
@@ -57,20 +67,31 @@ func (u User) Normal() (User, error) {
 }
 
 // Normal is to audit records what Key.Normal is to keys. Changes become what
-// JSON makes of them: numbers float64, lists []any.
+// JSON makes of them: numbers float64, lists []any. An empty outcome becomes
+// Success.
 func (a Audit) Normal() (Audit, error) {
 	changes, err := throughJSON(a.Changes)
 	if err != nil {
 		return Audit{}, err
 	}
 	a.Changes = changes
-	err = firstError(checkLength(a.Target),
-		checkTexts([]string{a.Target, a.Action, a.Actor.KeyID, a.Actor.UserID, a.Actor.Address}),
+	if a.Outcome == "" {
+		a.Outcome = Success
+	}
+	err = firstError(checkOutcome(a.Outcome), checkLength(a.Target),
+		checkTexts([]string{a.Target, a.Action, a.Reason, string(a.Outcome), a.Actor.KeyID, a.Actor.UserID, a.Actor.Address}),
 		normalTimes([]*time.Time{&a.Time}))
 	if err != nil {
 		return Audit{}, err
 	}
 	return a, nil
+}
+
+func checkOutcome(o Outcome) error {
+	if o != Success && o != Refused {
+		return fmt.Errorf("outcome %.32q must be %s or %s: %w", o, Success, Refused, ErrInvalid)
+	}
+	return nil
 }
 
 // EmailKey returns the form in which emails are compared; empty for none.

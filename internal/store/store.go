@@ -26,7 +26,8 @@ var (
 //
 // Implementations MUST be safe for concurrent use; MUST have made a write
 // durable before they return; MUST write the record, its indexes and the audit
-// record in one transaction; MUST assign Revision and the audit record's Seq;
+// record in one transaction; MUST assign Revision and the audit record's Seq
+// and hashes (Audit.Sealed), one record after the other;
 // MUST keep and return records in their normal form (Key.Normal, User.Normal,
 // Audit.Normal) and refuse those that have none with ErrInvalid; and MUST never
 // delete a key record, since a backend that loses a deletion would bring a
@@ -65,13 +66,17 @@ type Users interface {
 	User(ctx context.Context, id string) (User, error)
 	// UserByEmail returns the user, not deleted, with that email or ErrNotFound.
 	UserByEmail(ctx context.Context, email string) (User, error)
-	// ListUsers returns the users that are not deleted, oldest first
-	// (CreatedAt, then ID).
-	ListUsers(ctx context.Context, page Page) (UserPage, error)
+	// ListUsers returns the users that are not deleted and match filter, oldest
+	// first (CreatedAt, then ID).
+	ListUsers(ctx context.Context, filter UserFilter, page Page) (UserPage, error)
 }
 
 // AuditLog reads what CreateKey and the like wrote.
 type AuditLog interface {
+	// AppendAudit writes a record that belongs to no change of another record:
+	// an attempt that was refused, or an act such as a backup. It is numbered and
+	// chained like those of changes.
+	AppendAudit(ctx context.Context, audit Audit) (Audit, error)
 	// ListAudit returns audit records, newest first.
 	ListAudit(ctx context.Context, filter AuditFilter, page Page) (AuditPage, error)
 }
@@ -81,6 +86,7 @@ type Store interface {
 	Keys
 	Users
 	AuditLog
+	Uses
 	// Close releases the backend. It is idempotent; later calls of other
 	// methods return ErrClosed.
 	Close() error

@@ -1,20 +1,49 @@
 package badgerstore
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// putAudit stages the audit record of a change.
-func (c *change) putAudit(audit store.Audit) error {
-	audit, err := audit.Normal()
-	if err != nil {
+// AppendAudit implements store.AuditLog.
+func (s *Store) AppendAudit(ctx context.Context, audit store.Audit) (store.Audit, error) {
+	var appended store.Audit
+	err := s.write(ctx, func(c *change) (err error) {
+		appended, err = c.appendAudit(audit)
 		return err
+	})
+	if err != nil {
+		return store.Audit{}, fmt.Errorf("append audit record %q: %w", audit.Action, err)
 	}
+	return appended, nil
+}
+
+// putAudit stages the audit record of a change of another record.
+func (c *change) putAudit(audit store.Audit) error {
+	_, err := c.appendAudit(audit)
+	return err
+}
+
+// appendAudit stages the audit record of the change, of which there is one, and
+// returns it as it is kept.
+func (c *change) appendAudit(audit store.Audit) (store.Audit, error) {
 	audit.Seq = c.number
+	audit, err := chained(audit, c.head)
+	if err != nil {
+		return store.Audit{}, err
+	}
 	c.listAudit(&audit)
-	return c.putRecord(auditKey(audit.Seq), &audit)
+	if err := c.putRecord(auditKey(audit.Seq), &audit); err != nil {
+		return store.Audit{}, err
+	}
+	c.head = audit.Hash
+	return audit, nil
 }
 
 func (c *change) listAudit(audit *store.Audit) {
-	c.list(join(targetPrefix(audit.Target), auditKey(audit.Seq)[1:]))
+	if audit.Target != "" {
+		c.list(join(targetPrefix(audit.Target), auditKey(audit.Seq)[1:]))
+	}
 }

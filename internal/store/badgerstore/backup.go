@@ -46,6 +46,29 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(records u
 	return nil
 }
 
+// Records returns how many records a backup of now would hold.
+func (s *Store) Records(ctx context.Context) (records uint64, err error) {
+	err = s.view(ctx, func(v *snapshot) error {
+		if records, err = v.number(changeKey); err != nil { // each change has an audit record
+			return err
+		}
+		for _, family := range []byte{userFamily, keyFamily} {
+			err := v.walk(ctx, scan{prefix: []byte{family}}, func([]byte, []byte) (bool, error) {
+				records++
+				return true, nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the records of storage directory %q: %w", s.directory, err)
+	}
+	return records, nil
+}
+
 // backupSchema reads the schema version, which cannot change while s is open.
 func (s *Store) backupSchema(ctx context.Context) (uint32, error) {
 	if err := s.enter(ctx); err != nil {

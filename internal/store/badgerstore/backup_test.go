@@ -62,6 +62,11 @@ func backup(t *testing.T, s *Store) []byte {
 	return out.Bytes()
 }
 
+func restoreInto(t *testing.T, directory string, whole []byte) {
+	t.Helper()
+	require.NoError(t, Restore(t.Context(), directory, bytes.NewReader(whole), nil))
+}
+
 // entries are all entries of a store but stale listings and tombstones.
 func entries(t *testing.T, s *Store) map[string]string {
 	all := map[string]string{}
@@ -175,7 +180,7 @@ func TestBackupOfANewerReleaseIsRefused(t *testing.T) {
 	schema[len(backupMagic)+2+3] = 9
 	for text, data := range map[string][]byte{
 		"backup has format version 2, this release knows 1":      format,
-		"backup has schema version 9, this release knows 1 to 1": schema,
+		"backup has schema version 9, this release knows 1 to 2": schema,
 	} {
 		directory := newDirectory(t)
 		require.ErrorContains(t, Restore(t.Context(), directory, bytes.NewReader(data), nil), text)

@@ -97,7 +97,7 @@ func (b *backupReader) next() ([]entry, bool, error) {
 	if err != nil || len(key) == 0 {
 		return nil, false, err
 	}
-	value, err := b.field(maxRecord + sealOverhead)
+	value, err := b.field(maxRecord + maxMigrated + sealOverhead)
 	if err != nil {
 		return nil, false, err
 	}

@@ -134,18 +134,37 @@ func (s *Store) openBadger() error {
 	return nil
 }
 
-// load brings the schema up to date, checks that nothing is missing and sets
-// the store ready for writes.
+// load checks that nothing is missing, brings the schema up to date and sets
+// the store ready for writes. A damaged store is left as it is.
 func (s *Store) load(ctx context.Context, steps []migration) error {
-	if err := s.migrate(steps); err != nil {
+	version, err := s.knownSchema(steps)
+	if err != nil {
 		return err
 	}
 	change, err := s.checkHistory(ctx)
 	if err != nil {
 		return err
 	}
+	if version == 0 && change > 0 {
+		return damaged(s.directory, errors.New("the schema version is missing"))
+	}
 	if err := dropAside(s.directory); err != nil {
 		return fmt.Errorf("remove unlisted tables: %w", err)
+	}
+	if err := s.migrate(ctx, version, steps); err != nil {
+		return err
+	}
+	return s.prepareWriter(change)
+}
+
+// prepareWriter sets the writer behind the newest change.
+func (s *Store) prepareWriter(change uint64) error {
+	err := s.viewing(func(v *snapshot) (err error) {
+		s.writer.head, err = v.head(change)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	s.writer.change = change
 	s.mark, err = openWatermark(s.directory, change)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -92,6 +93,34 @@ func BenchmarkCreateKey(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkUpdateKey renames one key. Most of the time is that of the sync;
+// without sync is what a change costs the processor.
+func BenchmarkUpdateKey(b *testing.B) {
+	for _, sync := range []bool{true, false} {
+		b.Run(fmt.Sprintf("sync=%t", sync), func(b *testing.B) {
+			s := openIn(b, newDirectory(b))
+			if !sync {
+				reopenWithoutSync(b, s)
+			}
+			create(b, s, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				edit(b, s, 1, func(k *store.Key) { k.Name += "x"; k.Name = k.Name[len(k.Name)-5:] })
+			}
+		})
+	}
+}
+
+func reopenWithoutSync(b *testing.B, s *Store) {
+	b.Helper()
+	require.NoError(b, s.closeBadger())
+	o := badgerOptions(s.directory, s.logger)
+	o.SyncWrites = false
+	db, err := badger.Open(o)
+	require.NoError(b, err)
+	s.db = db
 }
 
 // BenchmarkKeepCounts keeps counts of 10,000 keys at once, again and again.

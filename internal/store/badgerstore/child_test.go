@@ -44,6 +44,8 @@ func runChild() {
 		childWrite(directory, false)
 	case "write and keep":
 		childWrite(directory, true)
+	case "migrate and die":
+		childMigrate(directory)
 	}
 	os.Exit(0)
 }
@@ -250,6 +252,30 @@ func generations(ctx context.Context, s *Store) (oldest, newest uint64, err erro
 		newest = max(newest, generation)
 	}
 	return oldest, newest, nil
+}
+
+// childMigrate migrates a store until it has written twice, then kills itself.
+func childMigrate(directory string) {
+	dying := func(ctx context.Context, s *Store) error {
+		writes := 0
+		s.free = func(string) (uint64, error) { // asked before each write
+			if writes++; writes == 3 {
+				self, _ := os.FindProcess(os.Getpid())
+				_ = self.Kill()
+				select {}
+			}
+			return minFreeSpace, nil
+		}
+		return chainAudit(ctx, s)
+	}
+	s, err := open(context.Background(), Options{Directory: directory}, []migration{dying})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(exitRefused)
+	}
 }
 
 func pidDigest(n, pid int) store.Digest { return storetest.Digest(n<<24 | pid) }

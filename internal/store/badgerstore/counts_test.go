@@ -58,7 +58,7 @@ func keptOf(t *testing.T, s *Store, counts []limit.Counts) int {
 // severalTransactions is more than fits into one, by size and by number.
 var severalTransactions = map[string][]limit.Counts{
 	"by size":   countsOf(1000, 1000),
-	"by number": countsOf(3*maxCountsRecords+1, 2),
+	"by number": countsOf(3*maxTransientRecords+1, 2),
 }
 
 func TestCountsOutliveTheStore(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
@@ -33,11 +34,15 @@ func fillRange(t testing.TB, directory string, first, last int) {
 			require.NoError(t, batch.Set(e.key, e.value))
 		}
 	}
+	head := headOf(t, db, uint64(first))
 	for i := first; i < last; i++ {
 		k := storetest.Key(i)
 		k.Revision = uint64(i) + 1
 		a := storetest.Audit("key.create", k.ID)
 		a.Seq = k.Revision
+		a, err := chained(a, head)
+		require.NoError(t, err)
+		head = a.Hash
 		c := &change{}
 		require.NoError(t, c.putRecord(keyKey(k.ID), &k))
 		require.NoError(t, c.putRecord(auditKey(a.Seq), &a))
@@ -57,4 +62,13 @@ func fillRange(t testing.TB, directory string, first, last int) {
 		require.NoError(t, db.Flatten(2))
 	}
 	require.NoError(t, db.Close())
+}
+
+func headOf(t testing.TB, db *badger.DB, newest uint64) store.Digest {
+	t.Helper()
+	txn := db.NewTransaction(false)
+	defer txn.Discard()
+	head, err := (&snapshot{&Store{}, txn}).head(newest)
+	require.NoError(t, err)
+	return head
 }

@@ -138,7 +138,7 @@ func (c *change) writeKey(old, key *store.Key, audit store.Audit) error {
 }
 
 // indexDigests claims the digests that key has and old has not, and gives up
-// those that only old has.
+// those that only old has, with their last use.
 func (c *change) indexDigests(old, key *store.Key) error {
 	if old == nil {
 		old = &store.Key{}
@@ -155,6 +155,7 @@ func (c *change) indexDigests(old, key *store.Key) error {
 	for _, secret := range old.Secrets {
 		if _, kept := key.Secret(secret.Digest); !kept {
 			c.put(digestKey(secret.Digest), nil)
+			c.remove(useKey(old.ID, secret.Digest.Ref()))
 		}
 	}
 	return nil
@@ -175,7 +176,7 @@ func (c *change) listKey(old, key *store.Key) {
 	}
 	for entry := range before {
 		if !after[entry] {
-			c.unlist([]byte(entry))
+			c.remove([]byte(entry))
 		}
 	}
 }

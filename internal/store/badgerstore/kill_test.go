@@ -97,6 +97,7 @@ func requireAcknowledged(t *testing.T, s *Store, all []acknowledgement) {
 	require.NoError(t, err)
 	require.Len(t, listed, keys)
 	requireGapless(t, s)
+	require.Empty(t, brokenLinks(t, s))
 	oldest, _, err := generations(t.Context(), s)
 	require.NoError(t, err, "counts are the old or the new")
 	require.GreaterOrEqual(t, oldest, uint64(kept), "acknowledged counts must be kept")

@@ -7,7 +7,8 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// On-disk format, schema 1.
+// On-disk format, schema 2. Schema 1 had audit records without outcome and
+// hashes.
 //
 // A Badger key starts with one byte that names its family:
 //
@@ -22,31 +23,37 @@ import (
 //	e email                      → id of the user that has this email (store.EmailKey)
 //	v created id                 → every user by age
 //	a seq                        → audit record, JSON of store.Audit
-//	t len target seq             → audit records by target
+//	t len target seq             → audit records by target, but for those without
 //	q id                         → counts of the API key's long windows: when they
 //	                               end, Unix microseconds, 8 bytes; limit.Counts.Data
+//	n len id ref                 → last use of the API key's secret with that
+//	                               store.SecretRef: Unix microseconds, 8 bytes
 //
 // created is Unix microseconds with the sign bit flipped, seq and created are
 // 8 bytes big-endian, len is one byte; so families sort by age. The values of
 // c, o, s, v and t are listed, never trusted: whatever they name is judged by
 // its record. All other values are sealed (see seal).
 //
-// Changes are numbered 1, 2, 3 … A change writes one key or user and one audit
-// record; its number is the Revision of the one and the Seq of the other.
+// Changes are numbered 1, 2, 3 … A change writes one audit record and, but for
+// AppendAudit, one key or user; its number is the Seq of the one and the Revision
+// of the other. Audit records are chained in the order of their numbers; see
+// store.Audit.
 //
 // Nothing that says no is ever deleted: k, u and a entries are overwritten
 // only, and a d or e entry that is given up is overwritten with a tombstone,
 // the empty id. Listing entries that have become stale are deleted, as one that
 // came back would be skipped.
 //
-// The q family stands apart. What it holds is transient and says nothing about
-// who may enter: its writes are no changes and have neither number nor audit
-// record; its entries are deleted when they are empty and expire by themselves,
-// and one that came back would refuse too much at worst, until the end that it
-// names. So checkHistory, the watermark and backups leave it out, while inspect
-// verifies tables whatever is in them. Where the end of the log is lost and held
-// nothing but counts, those of before are taken for the newest. Releases that do
-// not know the family never read it, so it came without a new schema version.
+// The q and n families stand apart. What they hold is transient and says nothing
+// about who may enter: its writes are no changes and have neither number nor
+// audit record. So checkHistory, the watermark and backups leave it out, while
+// inspect verifies tables whatever is in them. Where the end of the log is lost
+// and held nothing else, the entries of before are taken for the newest.
+//
+// Counts are deleted when they are empty and expire by themselves; those that
+// came back would refuse too much at worst, until the end that they name. A last
+// use is deleted by the change that gives its secret up; one that came back, or
+// was kept later than that, would be of a secret that its key has no more.
 const (
 	metaFamily     = 'm'
 	keyFamily      = 'k'
@@ -60,6 +67,7 @@ const (
 	auditFamily    = 'a'
 	targetFamily   = 't'
 	countsFamily   = 'q'
+	useFamily      = 'n'
 	stateLive      = 'l'
 	stateRevoked   = 'r'
 	positionLength = 8
@@ -91,6 +99,12 @@ func ownerPrefix(owner string) []byte {
 func targetPrefix(target string) []byte {
 	return append([]byte{targetFamily, byte(len(target))}, target...)
 }
+
+func usePrefix(id string) []byte {
+	return append([]byte{useFamily, byte(len(id))}, id...)
+}
+
+func useKey(id string, ref store.SecretRef) []byte { return append(usePrefix(id), ref[:]...) }
 
 func statePrefix(state byte) []byte { return []byte{stateFamily, state} }
 

@@ -14,7 +14,7 @@ import (
 // ListKeys implements store.Keys. Of owner, state and age it walks the index
 // that leaves the fewest keys to look at.
 func (s *Store) ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (store.KeyPage, error) {
-	l := listing("keys", string(filter.Status), string(filter.Type), filter.OwnerID, filter.Query)
+	l := listing("keys", string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query)
 	keys, next, err := list(ctx, s, l, page, scan{prefix: keyIndex(filter), newest: true}, func(v *snapshot) load[store.Key] {
 		owners := owners{v, map[string]*store.User{}}
 		return func(at []byte) (store.Key, bool, error) { return v.listedKey(at, filter, owners) }
@@ -79,11 +79,12 @@ func (o owners) of(k *store.Key) (*store.User, error) {
 }
 
 // ListUsers implements store.Users.
-func (s *Store) ListUsers(ctx context.Context, page store.Page) (store.UserPage, error) {
-	users, next, err := list(ctx, s, listing("users"), page, scan{prefix: []byte{userAgeFamily}}, func(v *snapshot) load[store.User] {
+func (s *Store) ListUsers(ctx context.Context, filter store.UserFilter, page store.Page) (store.UserPage, error) {
+	l := listing("users", string(filter.Role), choice(filter.Active), strconv.FormatBool(filter.Declared), filter.Query)
+	users, next, err := list(ctx, s, l, page, scan{prefix: []byte{userAgeFamily}}, func(v *snapshot) load[store.User] {
 		return func(at []byte) (store.User, bool, error) {
 			user, err := v.user(string(at[positionLength:]))
-			return user, user.DeletedAt.IsZero(), err
+			return user, user.DeletedAt.IsZero() && filter.Matches(&user), err
 		}
 	})
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *Store) ListUsers(ctx context.Context, page store.Page) (store.UserPage,
 
 // ListAudit implements store.AuditLog.
 func (s *Store) ListAudit(ctx context.Context, filter store.AuditFilter, page store.Page) (store.AuditPage, error) {
-	l := listing("audit", filter.Target, filter.Action, instant(filter.From), instant(filter.To))
+	l := listing("audit", filter.Target, filter.Action, filter.Actor, string(filter.Outcome), instant(filter.From), instant(filter.To))
 	prefix := []byte{auditFamily}
 	if filter.Target != "" {
 		prefix = targetPrefix(filter.Target)
@@ -110,6 +111,14 @@ func (s *Store) ListAudit(ctx context.Context, filter store.AuditFilter, page st
 		return store.AuditPage{}, fmt.Errorf("list audit records: %w", err)
 	}
 	return store.AuditPage{Records: records, Next: next}, nil
+}
+
+// choice is the text of a filter that may be unset.
+func choice(b *bool) string {
+	if b == nil {
+		return ""
+	}
+	return strconv.FormatBool(*b)
 }
 
 func instant(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 36) }

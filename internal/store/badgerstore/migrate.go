@@ -1,42 +1,56 @@
 package badgerstore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
 )
 
-// migration brings a store from one schema version to the next, in one
-// transaction.
-type migration func(*badger.Txn) error
+// migration brings a store from one schema version to the next. It works in
+// transactions of its own, as a store holds more than fits into one. A kill may
+// come between any two of them, and as the new version is set behind the last,
+// the next start runs the whole migration again: on what is half done it must
+// do what is left.
+type migration func(context.Context, *Store) error
 
 // migrations[i] leads from schema version i+1 to i+2. Schema 1 is that of the
 // first release.
-var migrations []migration
+var migrations = []migration{chainAudit}
 
 // schemaVersion is the version that all steps lead to.
 func schemaVersion(steps []migration) uint32 { return uint32(len(steps)) + 1 }
 
-// migrate brings the store's schema up to date. An empty store gets the newest.
-func (s *Store) migrate(steps []migration) error {
+// knownSchema returns the version of the store, zero for an empty one, unless
+// this release does not know it.
+func (s *Store) knownSchema(steps []migration) (uint32, error) {
 	version, err := s.schema()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	newest := schemaVersion(steps)
-	if version > newest {
-		return fmt.Errorf("storage directory %q has schema version %d, this release knows up to %d: use a newer release of otlpgate",
+	if newest := schemaVersion(steps); version > newest {
+		return 0, fmt.Errorf("storage directory %q has schema version %d, this release knows up to %d: use a newer release of otlpgate",
 			s.directory, version, newest)
 	}
+	return version, nil
+}
+
+// migrate brings the store from a schema version up to date. An empty store
+// gets the newest.
+func (s *Store) migrate(ctx context.Context, version uint32, steps []migration) error {
+	newest := schemaVersion(steps)
 	if version == 0 {
-		return s.update(func(txn *badger.Txn) error { return setSchema(txn, newest) })
+		return s.setSchema(newest)
 	}
 	for ; version < newest; version++ {
-		err := s.update(func(txn *badger.Txn) error {
-			return errors.Join(steps[version-1](txn), setSchema(txn, version+1))
-		})
+		s.logger.Info("migrating the storage directory", zap.String("directory", s.directory), zap.Uint32("from", version), zap.Uint32("to", version+1))
+		err := steps[version-1](ctx, s)
+		if err == nil {
+			err = s.setSchema(version + 1)
+		}
 		if err != nil {
 			return fmt.Errorf("migrate storage directory %q from schema version %d to %d: %w",
 				s.directory, version, version+1, err)
@@ -45,12 +59,22 @@ func (s *Store) migrate(steps []migration) error {
 	return nil
 }
 
-func (s *Store) update(write func(*badger.Txn) error) error {
-	return guard(func() error { return s.db.Update(write) })
+func (s *Store) setSchema(version uint32) error {
+	return s.writeAll([]entry{{schemaKey, seal(schemaKey, binary.BigEndian.AppendUint32(nil, version))}})
 }
 
-func setSchema(txn *badger.Txn, version uint32) error {
-	return txn.Set(schemaKey, seal(schemaKey, binary.BigEndian.AppendUint32(nil, version)))
+// writeAll writes entries in one transaction, into a store that is not open yet.
+func (s *Store) writeAll(entries []entry) error {
+	return guard(func() error {
+		return s.db.Update(func(txn *badger.Txn) error {
+			for _, e := range entries {
+				if err := txn.Set(e.key, e.value); err != nil {
+					return fmt.Errorf("write %.80q: %w", e.key, err)
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // schema returns the version of the store, zero for an empty one.

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/dgraph-io/badger/v4"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -84,37 +83,6 @@ func TestFailedOpenReleasesTheDirectory(t *testing.T) {
 	_, err := Open(ctx, Options{Directory: directory})
 	require.ErrorIs(t, err, context.Canceled)
 	openIn(t, directory)
-}
-
-func TestMigrations(t *testing.T) {
-	directory := newDirectory(t)
-	s := openIn(t, directory)
-	create(t, s, 1)
-	require.NoError(t, s.Close())
-	note := []byte("mnote")
-	step := func(text string) migration {
-		return func(txn *badger.Txn) error { return txn.Set(note, seal(note, []byte(text))) }
-	}
-	with := func(steps ...migration) (*Store, error) {
-		return open(t.Context(), Options{Directory: directory}, steps)
-	}
-
-	broken := func(txn *badger.Txn) error { _ = step("half")(txn); return errFull }
-	_, err := with(step("one"), broken)
-	require.ErrorIs(t, err, errFull)
-	require.ErrorContains(t, err, "from schema version 2 to 3")
-
-	s, err = with(step("not again"), step("two"))
-	require.NoError(t, err)
-	require.NoError(t, s.view(t.Context(), func(v *snapshot) error {
-		text, _, err := v.get(note)
-		require.Equal(t, "two", string(text), "each step runs once, and a failed one leaves nothing")
-		return err
-	}))
-	require.NoError(t, s.Close())
-
-	_, err = Open(t.Context(), Options{Directory: directory})
-	require.ErrorContains(t, err, "has schema version 3, this release knows up to 1")
 }
 
 func TestPing(t *testing.T) {

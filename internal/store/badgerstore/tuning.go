@@ -14,6 +14,7 @@ const (
 	memTableSize     = 8 << 20
 	valueLogFileSize = 16 << 20
 	maxRecord        = 256 << 10
+	maxMigrated      = 1 << 10 // what migrations may add to a record
 )
 
 // badgerOptions tunes Badger for small records, few writes, little memory and

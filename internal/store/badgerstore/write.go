@@ -35,15 +35,16 @@ var ErrNoSpace = errors.New("no space left")
 // commits the batch, still holding mu; the others wait for that. So changes
 // happen strictly one after the other, none is built on one that is not in its
 // own or an earlier, committed batch, and a caller that waits has somebody
-// behind it who will commit. Counts, which are no changes, are committed between
-// batches; see commitCounts.
+// behind it who will commit. Transient entries, which are no changes, are
+// committed between batches; see commitTransient.
 type writer struct {
 	waiting atomic.Int64 // callers that want mu
 
-	mu     sync.Mutex // guards the rest
-	change uint64     // number of the newest committed change
-	batch  *batch     // nil: none is open
-	broken error      // set once a commit has ended unknown
+	mu     sync.Mutex   // guards the rest
+	change uint64       // number of the newest committed change
+	head   store.Digest // hash of its audit record
+	batch  *batch       // nil: none is open
+	broken error        // set once a commit has ended unknown
 }
 
 // batch is a set of changes that become durable together.
@@ -51,6 +52,7 @@ type batch struct {
 	txn     *badger.Txn
 	changes int
 	bytes   int
+	head    store.Digest  // hash of the newest audit record, those before the batch included
 	done    chan struct{} // closed after err is set
 	err     error
 }
@@ -61,6 +63,7 @@ type change struct {
 	*snapshot
 	// number of the change: the Revision of its record, the Seq of its audit record.
 	number uint64
+	head   store.Digest // hash of the newest audit record, that of this change included
 	staged []entry
 }
 
@@ -73,9 +76,11 @@ func (c *change) put(key, payload []byte) {
 	c.staged = append(c.staged, entry{key, seal(key, payload)})
 }
 
-// list stages a listing entry, unlist its deletion.
-func (c *change) list(key []byte)   { c.staged = append(c.staged, entry{key, listed}) }
-func (c *change) unlist(key []byte) { c.staged = append(c.staged, entry{key, nil}) }
+// list stages a listing entry.
+func (c *change) list(key []byte) { c.staged = append(c.staged, entry{key, listed}) }
+
+// remove stages the deletion of an entry that may come back without harm.
+func (c *change) remove(key []byte) { c.staged = append(c.staged, entry{key, nil}) }
 
 // putRecord stages a record.
 func (c *change) putRecord(key []byte, record any) error {
@@ -131,14 +136,15 @@ func (s *Store) join(ctx context.Context, stage func(*change) error) (*batch, er
 func (s *Store) apply(ctx context.Context, stage func(*change) error) (*batch, error) {
 	w := &s.writer
 	if w.batch == nil {
-		w.batch = &batch{txn: s.db.NewTransaction(true), done: make(chan struct{})}
+		w.batch = &batch{txn: s.db.NewTransaction(true), head: w.head, done: make(chan struct{})}
 	}
 	b := w.batch
-	c := &change{snapshot: &snapshot{s, b.txn}, number: w.change + uint64(b.changes) + 1}
+	c := &change{snapshot: &snapshot{s, b.txn}, number: w.change + uint64(b.changes) + 1, head: b.head}
 	if err := errors.Join(stage(c), ctx.Err()); err != nil {
 		return nil, err
 	}
 	b.changes++
+	b.head = c.head
 	for _, e := range c.staged {
 		if err := b.set(e); err != nil && b.err == nil {
 			b.err = fmt.Errorf("write %.80q: %w", e.key, err)
@@ -174,7 +180,7 @@ func (s *Store) commit() {
 	if b.err = w.end(b.txn); b.err != nil {
 		return
 	}
-	w.change = newest
+	w.change, w.head = newest, b.head
 	if err := s.mark.set(newest); err != nil {
 		s.logger.Warn("watermark lags behind the store: " + err.Error())
 	}

@@ -36,8 +36,12 @@ func Key(n int) store.Key {
 		},
 		AllowedIPs:        []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ExpectedCountries: []string{"DE", "FR"},
-		Secrets:           []store.Secret{{Digest: Digest(n), Hint: fmt.Sprintf("px_live_%04d…abcd", n), CreatedAt: at(n)}},
-		CreatedAt:         at(n), CreatedBy: store.BuiltinUserID, UpdatedAt: at(n), ExpiresAt: at(n).AddDate(1, 0, 0),
+		Secrets: []store.Secret{{
+			Digest: Digest(n), Hint: fmt.Sprintf("px_live_%04d…abcd", n), CreatedAt: at(n),
+			Request: &store.Request{ID: Digest(-1), Fingerprint: Digest(-2), Sealed: []byte("sealed")},
+		}},
+		CreatedAt: at(n), CreatedBy: store.BuiltinUserID, UpdatedAt: at(n), ExpiresAt: at(n).AddDate(1, 0, 0),
+		Retired: []store.Digest{Digest(-3)},
 	}
 }
 
@@ -119,10 +123,10 @@ func allKeys(t *testing.T, s store.Store, f store.KeyFilter, limit int) []store.
 	})
 }
 
-func allUsers(t *testing.T, s store.Store, limit int) []store.User {
+func allUsers(t *testing.T, s store.Store, f store.UserFilter, limit int) []store.User {
 	t.Helper()
 	return pages(t, limit, func(p store.Page) ([]store.User, string, error) {
-		page, err := s.ListUsers(t.Context(), p)
+		page, err := s.ListUsers(t.Context(), f, p)
 		return page.Users, page.Next, err
 	})
 }
@@ -151,13 +155,21 @@ func userIDs(users []store.User) []string {
 	return ids
 }
 
-// requireGaplessAudit returns the number of audit records after checking that
-// they are numbered n, n-1 … 1.
-func requireGaplessAudit(t *testing.T, s store.Store) int {
+// requireWholeAudit returns the number of audit records after checking that
+// they are numbered n, n-1 … 1 and chained.
+func requireWholeAudit(t *testing.T, s store.Store) int {
 	t.Helper()
 	records := allAudit(t, s, store.AuditFilter{}, store.MaxLimit)
 	for i, r := range records {
 		require.EqualValues(t, len(records)-i, r.Seq, "audit records must be numbered without gaps")
 	}
+	require.Empty(t, BrokenLinks(records), "audit records must be chained")
 	return len(records)
+}
+
+// refusal returns the normal form of an audit record of an attempt on target.
+func refusal(target string) store.Audit {
+	a := Audit("key.revoke", target)
+	a.Outcome, a.Reason, a.Changes = store.Refused, "forbidden", nil
+	return a
 }

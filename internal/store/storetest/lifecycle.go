@@ -25,7 +25,10 @@ func operations(ctx context.Context, s store.Store) map[string]error {
 	_, errs["UpdateUser"] = s.UpdateUser(ctx, User(1).ID, func(u *store.User) (store.Audit, error) { return Audit("user.update", u.ID), nil })
 	_, errs["User"] = s.User(ctx, User(1).ID)
 	_, errs["UserByEmail"] = s.UserByEmail(ctx, User(1).Email)
-	_, errs["ListUsers"] = s.ListUsers(ctx, store.Page{})
+	_, errs["ListUsers"] = s.ListUsers(ctx, store.UserFilter{}, store.Page{})
+	_, errs["AppendAudit"] = s.AppendAudit(ctx, Audit("key.create", ""))
+	errs["KeepUses"] = s.KeepUses(ctx, []store.Use{use(1, 1, epoch)})
+	_, errs["LastUses"] = s.LastUses(ctx, Key(1).ID)
 	_, errs["ListAudit"] = s.ListAudit(ctx, store.AuditFilter{}, store.Page{})
 	return errs
 }
@@ -44,7 +47,7 @@ var lifecycleTests = map[string]func(*testing.T, store.Store){
 		for name, err := range operations(expired, s) {
 			require.ErrorIs(t, err, context.DeadlineExceeded, name)
 		}
-		require.Equal(t, 2, requireGaplessAudit(t, s))
+		require.Equal(t, 2, requireWholeAudit(t, s))
 	},
 	"a context cancelled during the edit prevents the write": func(t *testing.T, s store.Store) {
 		created := createKey(t, s, Key(1))
@@ -58,7 +61,7 @@ var lifecycleTests = map[string]func(*testing.T, store.Store){
 		read, err := s.Key(t.Context(), created.ID)
 		require.NoError(t, err)
 		require.Equal(t, created, read)
-		require.Equal(t, 1, requireGaplessAudit(t, s))
+		require.Equal(t, 1, requireWholeAudit(t, s))
 	},
 	"a closed store says so": func(t *testing.T, s store.Store) {
 		createKey(t, s, Key(1))
@@ -122,11 +125,14 @@ func (s *suite) testReopen(t *testing.T) {
 	updateKey(t, st, Key(1).ID, revoke)
 	updateKey(t, st, Key(2).ID, func(k *store.Key) { k.Secrets[0].Digest = Digest(22) })
 	updateUser(t, st, User(3).ID, func(u *store.User) { u.DeletedAt = at(50) })
-	keys, users, audit := allKeys(t, st, store.KeyFilter{}, 2), allUsers(t, st, 2), allAudit(t, st, store.AuditFilter{}, 2)
+	_, err := st.AppendAudit(t.Context(), refusal(""))
+	require.NoError(t, err)
+	keepUses(t, st, use(1, 1, at(60)), use(2, 22, at(61)))
+	keys, users, audit := allKeys(t, st, store.KeyFilter{}, 2), allUsers(t, st, store.UserFilter{}, 2), allAudit(t, st, store.AuditFilter{}, 2)
 	for range 3 {
 		st = s.reopen(t, st)
 		require.Equal(t, keys, allKeys(t, st, store.KeyFilter{}, 2))
-		require.Equal(t, users, allUsers(t, st, 2))
+		require.Equal(t, users, allUsers(t, st, store.UserFilter{}, 2))
 		require.Equal(t, audit, allAudit(t, st, store.AuditFilter{}, 2))
 		_, err := st.KeyByDigest(t.Context(), Digest(2))
 		require.ErrorIs(t, err, store.ErrNotFound)
@@ -135,9 +141,11 @@ func (s *suite) testReopen(t *testing.T) {
 		require.Equal(t, Key(2).ID, read.ID)
 		_, err = st.UserByEmail(t.Context(), User(3).Email)
 		require.ErrorIs(t, err, store.ErrNotFound)
+		requireUses(t, st, use(1, 1, at(60)))
+		requireUses(t, st, use(2, 22, at(61)))
 	}
 	newest := slices.MaxFunc(keys, func(a, b store.Key) int { return int(a.Revision) - int(b.Revision) }).Revision
 	require.Greater(t, createKey(t, st, Key(50)).Revision, newest, "revisions must go on where they were")
-	require.Equal(t, len(audit)+1, requireGaplessAudit(t, st))
+	require.Equal(t, len(audit)+1, requireWholeAudit(t, st))
 	require.NoError(t, st.Close())
 }

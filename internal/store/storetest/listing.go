@@ -15,7 +15,7 @@ import (
 var listingTests = map[string]func(*testing.T, store.Store){
 	"an empty store lists nothing": func(t *testing.T, s store.Store) {
 		require.Empty(t, allKeys(t, s, store.KeyFilter{}, 0))
-		require.Empty(t, allUsers(t, s, 0))
+		require.Empty(t, allUsers(t, s, store.UserFilter{}, 0))
 		require.Empty(t, allAudit(t, s, store.AuditFilter{}, 0))
 	},
 	"keys are listed newest first, whole": func(t *testing.T, s store.Store) {
@@ -115,6 +115,7 @@ func testFilters(t *testing.T, s store.Store) {
 	put(9, func(k *store.Key) { k.Withdrawn = true })
 	put(10, func(k *store.Key) { k.Description = "The ÄPFEL 100% service" })
 	put(11, func(k *store.Key) { k.OwnerID = User(1).ID + "1" }) // a longer id of the same start
+	put(12, func(k *store.Key) { k.Type, k.OwnerID, k.Declared, k.RevokedAt = identity.SystemKey, "", true, at(12) })
 	for name, want := range map[string]struct {
 		filter store.KeyFilter
 		keys   []int
@@ -122,9 +123,9 @@ func testFilters(t *testing.T, s store.Store) {
 		"active":         {store.KeyFilter{Status: store.Active, Now: now}, []int{10, 7, 5, 1}},
 		"expired":        {store.KeyFilter{Status: store.Expired, Now: now}, []int{6}},
 		"expired sooner": {store.KeyFilter{Status: store.Expired, Now: at(7)}, nil},
-		"revoked":        {store.KeyFilter{Status: store.Revoked, Now: now}, []int{8}},
+		"revoked":        {store.KeyFilter{Status: store.Revoked, Now: now}, []int{12, 8}},
 		"disabled":       {store.KeyFilter{Status: store.Disabled, Now: now}, []int{11, 9, 4, 3, 2}},
-		"system":         {store.KeyFilter{Type: identity.SystemKey}, []int{5}},
+		"system":         {store.KeyFilter{Type: identity.SystemKey}, []int{12, 5}},
 		"user":           {store.KeyFilter{Type: identity.UserKey}, []int{11, 10, 9, 8, 7, 6, 4, 3, 2, 1}},
 		"owner":          {store.KeyFilter{OwnerID: User(1).ID}, []int{10, 9, 8, 7, 6, 1}},
 		"no such owner":  {store.KeyFilter{OwnerID: User(1).ID[:4]}, nil},
@@ -133,6 +134,7 @@ func testFilters(t *testing.T, s store.Store) {
 		"id":             {store.KeyFilter{Query: Key(9).ID}, []int{9}},
 		"hint":           {store.KeyFilter{Query: "live_0007"}, []int{7}},
 		"description":    {store.KeyFilter{Query: "äpfel 100% s"}, []int{10}},
+		"declared":       {store.KeyFilter{Declared: true}, []int{12}},
 		"no wildcard":    {store.KeyFilter{Query: "the %service"}, nil},
 		"all together": {
 			store.KeyFilter{Status: store.Active, Type: identity.UserKey, OwnerID: User(1).ID, Query: "key", Now: now},
@@ -167,11 +169,12 @@ func testBadCursors(t *testing.T, s store.Store) {
 	}
 	for _, other := range []store.KeyFilter{
 		{}, {Query: "ke"}, {Query: "key", OwnerID: "x"}, {Query: "key", Type: identity.UserKey}, {Query: "key", Status: store.Active, Now: epoch},
+		{Query: "key", Declared: true},
 	} {
 		_, err := s.ListKeys(t.Context(), other, store.Page{Cursor: first.Next})
 		require.ErrorIs(t, err, store.ErrBadCursor)
 	}
-	_, err = s.ListUsers(t.Context(), store.Page{Cursor: first.Next})
+	_, err = s.ListUsers(t.Context(), store.UserFilter{Query: "key"}, store.Page{Cursor: first.Next})
 	require.ErrorIs(t, err, store.ErrBadCursor)
 
 	f := store.KeyFilter{Status: store.Active, Now: at(1)}

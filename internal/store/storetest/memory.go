@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -14,18 +16,20 @@ import (
 // memory is the contract written as simply as it can be, to compare backends
 // with.
 type memory struct {
-	mu      sync.Mutex
-	closed  bool
-	changes uint64
-	keys    map[string]store.Key
-	users   map[string]store.User
-	audit   []store.Audit
+	mu     sync.Mutex
+	closed bool
+	keys   map[string]store.Key
+	users  map[string]store.User
+	audit  []store.Audit
+	uses   map[string]map[store.SecretRef]store.Use // by key id
 }
 
 // NewMemory returns an empty store.Store that keeps its records in memory. It
 // is for tests: every call looks at every record.
 func NewMemory() store.Store {
-	return &memory{keys: map[string]store.Key{}, users: map[string]store.User{}}
+	return &memory{
+		keys: map[string]store.Key{}, users: map[string]store.User{}, uses: map[string]map[store.SecretRef]store.Use{},
+	}
 }
 
 // locked runs f with the lock held unless the context has ended or the store is
@@ -49,17 +53,23 @@ func (m *memory) locked(ctx context.Context, operation string, f func() error) e
 // record numbers a change, after the last that can fail: the context, the audit
 // record.
 func (m *memory) record(ctx context.Context, audit store.Audit) (uint64, error) {
+	var head store.Digest
+	if n := len(m.audit); n > 0 {
+		head = m.audit[n-1].Hash
+	}
+	audit.Seq = uint64(len(m.audit)) + 1
 	audit, err := audit.Normal()
+	if err == nil {
+		audit, err = audit.Sealed(head)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return 0, err
 	}
-	m.changes++
-	audit.Seq = m.changes
 	m.audit = append(m.audit, audit)
-	return m.changes, nil
+	return audit.Seq, nil
 }
 
 func copyKey(k store.Key) store.Key {
@@ -118,6 +128,7 @@ func (m *memory) UpdateKey(ctx context.Context, id string, edit func(*store.Key)
 		}
 		if key.Revision, err = m.record(ctx, audit); err == nil {
 			m.keys[id] = copyKey(key)
+			m.forgetUses(old, key)
 		}
 		return err
 	})
@@ -165,7 +176,7 @@ func (m *memory) ListKeys(ctx context.Context, filter store.KeyFilter, page stor
 			}
 		}
 		slices.SortFunc(keys, newestFirst)
-		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, filter.Query})
+		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, fmt.Sprint(filter.Declared), filter.Query})
 		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
 		return err
 	})
@@ -257,20 +268,36 @@ func (m *memory) UserByEmail(ctx context.Context, email string) (user store.User
 	return user, err
 }
 
-func (m *memory) ListUsers(ctx context.Context, page store.Page) (result store.UserPage, err error) {
+func (m *memory) ListUsers(ctx context.Context, filter store.UserFilter, page store.Page) (result store.UserPage, err error) {
 	err = m.locked(ctx, "list users", func() (err error) {
 		var users []store.User
 		for _, u := range m.users {
-			if u.DeletedAt.IsZero() {
+			if u.DeletedAt.IsZero() && filter.Matches(&u) {
 				users = append(users, u)
 			}
 		}
 		place := func(u store.User) string { return age(u.CreatedAt.UnixMicro(), u.ID) }
 		slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(place(a), place(b)) })
-		result.Users, result.Next, err = cut(users, page, "users", place)
+		active := "any"
+		if filter.Active != nil {
+			active = fmt.Sprint(*filter.Active)
+		}
+		name := fmt.Sprintf("users %q %s %t %q", filter.Role, active, filter.Declared, filter.Query)
+		result.Users, result.Next, err = cut(users, page, name, place)
 		return err
 	})
 	return result, err
+}
+
+func (m *memory) AppendAudit(ctx context.Context, audit store.Audit) (appended store.Audit, err error) {
+	err = m.locked(ctx, "append audit record", func() error {
+		seq, err := m.record(ctx, audit)
+		if err == nil {
+			appended, err = m.audit[seq-1].Normal()
+		}
+		return err
+	})
+	return appended, err
 }
 
 func (m *memory) ListAudit(ctx context.Context, filter store.AuditFilter, page store.Page) (result store.AuditPage, err error) {
@@ -282,11 +309,48 @@ func (m *memory) ListAudit(ctx context.Context, filter store.AuditFilter, page s
 				records = append(records, a)
 			}
 		}
-		name := fmt.Sprintf("audit %q %q %d %d", filter.Target, filter.Action, filter.From.UnixMicro(), filter.To.UnixMicro())
+		name := fmt.Sprintf("audit %q %q %q %q %d %d", filter.Target, filter.Action, filter.Actor, filter.Outcome, filter.From.UnixMicro(), filter.To.UnixMicro())
 		result.Records, result.Next, err = cut(records, page, name, func(a store.Audit) string { return fmt.Sprintf("%020d", ^a.Seq) })
 		return err
 	})
 	return result, err
+}
+
+func (m *memory) KeepUses(ctx context.Context, uses []store.Use) error {
+	return m.locked(ctx, "keep last uses", func() (refused error) {
+		for _, u := range uses {
+			if len(u.KeyID) > 255 {
+				refused = store.ErrInvalid
+				continue
+			}
+			u.At = u.At.UTC().Truncate(time.Microsecond)
+			if kept, ok := m.uses[u.KeyID][u.Secret]; ok && kept.At.After(u.At) {
+				continue
+			}
+			if m.uses[u.KeyID] == nil {
+				m.uses[u.KeyID] = map[store.SecretRef]store.Use{}
+			}
+			m.uses[u.KeyID][u.Secret] = u
+		}
+		return refused
+	})
+}
+
+func (m *memory) LastUses(ctx context.Context, keyID string) (uses []store.Use, err error) {
+	err = m.locked(ctx, "read last uses", func() error {
+		uses = slices.AppendSeq(uses, maps.Values(m.uses[keyID]))
+		return nil
+	})
+	return uses, err
+}
+
+// forgetUses drops those of the secrets that a key has given up.
+func (m *memory) forgetUses(old, key store.Key) {
+	for _, s := range old.Secrets {
+		if _, kept := key.Secret(s.Digest); !kept {
+			delete(m.uses[key.ID], s.Digest.Ref())
+		}
+	}
 }
 
 func (m *memory) Close() error {

@@ -13,7 +13,7 @@ import (
 var userTests = map[string]func(*testing.T, store.Store){
 	"a created user is returned by id and by email": func(t *testing.T, s store.Store) {
 		want := User(1)
-		want.Email, want.Declared = "User1@Example.com", true
+		want.Email, want.Declared, want.Applied, want.Withdrawn = "User1@Example.com", true, true, true
 		got := createUser(t, s, want)
 		require.NotZero(t, got.Revision)
 		want.Revision = got.Revision
@@ -52,7 +52,7 @@ var userTests = map[string]func(*testing.T, store.Store){
 			return Audit("user.update", u.ID), nil
 		})
 		require.ErrorIs(t, err, store.ErrExists)
-		require.Equal(t, 2, requireGaplessAudit(t, s))
+		require.Equal(t, 2, requireWholeAudit(t, s))
 	},
 	"the empty email is never taken": func(t *testing.T, s store.Store) {
 		for n := range 3 {
@@ -87,7 +87,7 @@ var userTests = map[string]func(*testing.T, store.Store){
 		require.Equal(t, deleted, read)
 		_, err = s.UserByEmail(t.Context(), deleted.Email)
 		require.ErrorIs(t, err, store.ErrNotFound)
-		require.Equal(t, []string{User(2).ID}, userIDs(allUsers(t, s, 0)))
+		require.Equal(t, []string{User(2).ID}, userIDs(allUsers(t, s, store.UserFilter{}, 0)))
 		_, err = s.CreateUser(t.Context(), User(1), Audit("user.create", deleted.ID))
 		require.ErrorIs(t, err, store.ErrExists, "its id stays taken")
 
@@ -137,10 +137,35 @@ var userTests = map[string]func(*testing.T, store.Store){
 		createUser(t, s, same)
 		want := []string{User(0).ID, same.ID, User(1).ID, User(2).ID, User(3).ID, User(4).ID}
 		for limit := range 7 {
-			require.Equal(t, want, userIDs(allUsers(t, s, limit)))
+			require.Equal(t, want, userIDs(allUsers(t, s, store.UserFilter{}, limit)))
 		}
-		_, err := s.ListUsers(t.Context(), store.Page{Cursor: "nonsense"})
+		_, err := s.ListUsers(t.Context(), store.UserFilter{}, store.Page{Cursor: "nonsense"})
 		require.ErrorIs(t, err, store.ErrBadCursor)
+	},
+	"users are selected by every filter": testUserFilters,
+	"cursors of users belong to their filter": func(t *testing.T, s store.Store) {
+		for n := range 3 {
+			createUser(t, s, User(n))
+		}
+		yes, no := true, false
+		filters := []store.UserFilter{
+			{}, {Role: identity.Member}, {Active: &yes}, {Active: &no}, {Declared: true}, {Query: "user"}, {Query: "true"},
+		}
+		for i, f := range filters {
+			page, err := s.ListUsers(t.Context(), f, store.Page{Limit: 1})
+			require.NoError(t, err)
+			if page.Next == "" { // nothing matches
+				continue
+			}
+			for j, other := range filters {
+				_, err = s.ListUsers(t.Context(), other, store.Page{Cursor: page.Next})
+				if i == j {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, store.ErrBadCursor)
+				}
+			}
+		}
 	},
 	"what cannot be kept is invalid": func(t *testing.T, s store.Store) {
 		for _, u := range []store.User{{}, {ID: "a\x00"}, {ID: "a", Email: "\xff"}, {ID: "a", Name: "\x00"}} {
@@ -148,4 +173,45 @@ var userTests = map[string]func(*testing.T, store.Store){
 			require.ErrorIs(t, err, store.ErrInvalid)
 		}
 	},
+}
+
+func testUserFilters(t *testing.T, s store.Store) {
+	put := func(n int, edit func(*store.User)) {
+		u := User(n)
+		edit(&u)
+		createUser(t, s, u)
+	}
+	put(1, func(*store.User) {})
+	put(2, func(u *store.User) { u.Role = identity.AdminRole })
+	put(3, func(u *store.User) { u.Active = false })
+	put(4, func(u *store.User) { u.Declared, u.Withdrawn = true, true })
+	put(5, func(u *store.User) { u.Declared, u.Name = true, "The ÄPFEL 100% team" })
+	put(6, func(u *store.User) { u.DeletedAt, u.Name, u.Declared = at(9), "Deleted", true })
+	yes, no := true, false
+	for name, want := range map[string]struct {
+		filter store.UserFilter
+		users  []int
+	}{
+		"all":          {store.UserFilter{}, []int{1, 2, 3, 4, 5}},
+		"role":         {store.UserFilter{Role: identity.AdminRole}, []int{2}},
+		"active":       {store.UserFilter{Active: &yes}, []int{1, 2, 5}},
+		"inactive":     {store.UserFilter{Active: &no}, []int{3, 4}},
+		"declared":     {store.UserFilter{Declared: true}, []int{4, 5}},
+		"name":         {store.UserFilter{Query: "äpfel 100% t"}, []int{5}},
+		"email":        {store.UserFilter{Query: "USER3@"}, []int{3}},
+		"id":           {store.UserFilter{Query: User(4).ID}, []int{4}},
+		"no wildcard":  {store.UserFilter{Query: "the %team"}, nil},
+		"deleted":      {store.UserFilter{Query: "Deleted"}, nil},
+		"all together": {store.UserFilter{Role: identity.Member, Active: &yes, Declared: true, Query: "team"}, []int{5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ids := []string{}
+			for _, n := range want.users {
+				ids = append(ids, User(n).ID)
+			}
+			for limit := range 4 {
+				require.Equal(t, ids, userIDs(allUsers(t, s, want.filter, limit)))
+			}
+		})
+	}
 }
