@@ -28,6 +28,14 @@ type Options struct {
 	Counter limit.Counter
 	Clock   func() time.Time
 	Now     func() time.Time // nil means time.Now
+	// Uses is told of every admission; nil means nobody is.
+	Uses Uses
+}
+
+// Uses learns when keys are used. Implementations MUST be fast and safe for
+// concurrent use.
+type Uses interface {
+	Used(id *identity.Identity, at time.Time)
 }
 
 // Gate admits requests. It is safe for concurrent use.
@@ -40,13 +48,14 @@ type Gate struct {
 	counter  limit.Counter
 	clock    func() time.Time
 	now      func() time.Time
+	uses     Uses // nil: nobody is told
 }
 
 // New returns a gate.
 func New(o Options) *Gate {
 	g := &Gate{
 		format: o.Format, headers: o.Headers, keyring: o.Keyring,
-		clients: o.Clients, throttle: o.Throttle, counter: o.Counter, clock: o.Clock, now: o.Now,
+		clients: o.Clients, throttle: o.Throttle, counter: o.Counter, clock: o.Clock, now: o.Now, uses: o.Uses,
 	}
 	if g.now == nil {
 		g.now = time.Now
@@ -121,8 +130,30 @@ func (g *Gate) admit(r Request, id *identity.Identity) *identity.Admission {
 	a.Tab = limit.NewTab(g.counter, g.clock, id.KeyID, id.Limits)
 	if len(id.AllowedIPs) > 0 && !id.AllowsAddress(g.ClientAddr(r)) {
 		a.Refuse(refuseAddress)
+		return a // the key was shown where it must not be, which is no use of it
+	}
+	if g.uses != nil {
+		g.uses.Used(id, g.now())
 	}
 	return a
+}
+
+// Judge says what a key stands for, wherever it is used from, and does not
+// charge it; exactly one of its results is set. It is for callers that are
+// trusted: guessing is not throttled.
+func (g *Gate) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
+	secret, err := g.format.Parse(key)
+	if err != nil {
+		return nil, refuseCredential(err)
+	}
+	return g.keyring.Lookup(ctx, secret.Digest())
+}
+
+// Credential returns the key of a request, the zero Secret where there is none
+// in good form.
+func (g *Gate) Credential(r Request) credential.Secret {
+	secret, _ := g.credential(r)
+	return secret
 }
 
 // credential finds the key in the headers and checks its form, which needs no

@@ -48,7 +48,7 @@ func TestIdentityHasNoRoomForTheCredential(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"KeyID", "KeyName", "KeyType", "Environment", "OwnerID", "Plan", "Role", "Scopes", "Projects", "AllowedIPs",
-		"Limits",
+		"Limits", "SecretInfo",
 	}, fields)
 }
 

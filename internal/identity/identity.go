@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/otlpgate/otlpgate/internal/limit"
 )
@@ -63,6 +64,15 @@ type Identity struct {
 	Projects    []string       // empty: every project
 	AllowedIPs  []netip.Prefix // empty: every address
 	Limits      *limit.Policy  // nil: none
+	SecretInfo  SecretInfo
+}
+
+// SecretInfo says which of a key's secrets was presented, without it.
+type SecretInfo struct {
+	// Ref tells the secrets of one key apart; it is no secret itself.
+	Ref       [8]byte
+	CreatedAt time.Time
+	EndsAt    time.Time // of the secret or its key, whichever is first; zero: never
 }
 
 // AllowsProject reports whether telemetry of that project may be sent; the

@@ -141,19 +141,35 @@ func (set ScopeSet) List() []Scope {
 	return list
 }
 
-// Preset returns the scopes of a named preset: "read-only", "read-write" or
-// "admin".
+// presets are the names for lists of scopes. The first three are as wide as the
+// roles are; the others are what the usual programs need.
+var presets = []struct {
+	name   string
+	scopes []Scope
+}{
+	{"read-only", Viewer.Scopes().List()},
+	{"read-write", Member.Scopes().List()},
+	{"admin", []Scope{Admin}},
+	{"analytics", Viewer.Scopes().List()},
+	{"ci-cd", []Scope{TracesWrite, ProjectsRead, ExperimentsWrite, DatasetsRead}},
+	{"instrumentation", []Scope{TracesWrite}},
+}
+
+// Preset returns the scopes of a named preset.
 func Preset(name string) ([]Scope, error) {
-	switch name {
-	case "read-only":
-		return Viewer.Scopes().List(), nil
-	case "read-write":
-		return Member.Scopes().List(), nil
-	case "admin":
-		return []Scope{Admin}, nil
+	for _, p := range presets {
+		if p.name == name {
+			return slices.Clone(p.scopes), nil
+		}
 	}
 	return nil, fmt.Errorf("unknown preset %q: must be one of %s", name, strings.Join(Presets(), ", "))
 }
 
-// Presets lists the names that Preset knows.
-func Presets() []string { return []string{"read-only", "read-write", "admin"} }
+// Presets lists the names that Preset knows, in documentation order.
+func Presets() []string {
+	names := make([]string, len(presets))
+	for i, p := range presets {
+		names[i] = p.name
+	}
+	return names
+}

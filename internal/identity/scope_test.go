@@ -81,9 +81,9 @@ func TestRolesAndPresets(t *testing.T) {
 		_, err := ParseRole(name)
 		assert.EqualError(t, err, `unknown role "`+name+`": must be one of viewer, member, admin`)
 		_, err = Preset(name)
-		assert.EqualError(t, err, `unknown preset "`+name+`": must be one of read-only, read-write, admin`)
+		assert.EqualError(t, err, `unknown preset "`+name+`": must be one of read-only, read-write, admin, analytics, ci-cd, instrumentation`)
 	}
-	assert.Equal(t, []string{"read-only", "read-write", "admin"}, Presets())
+	assert.Equal(t, []string{"read-only", "read-write", "admin", "analytics", "ci-cd", "instrumentation"}, Presets())
 }
 
 func TestAdminImpliesEveryScope(t *testing.T) {

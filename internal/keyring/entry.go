@@ -20,7 +20,7 @@ type entry struct {
 
 	identity *identity.Identity // nil: no such key
 	refusal  *identity.Refusal  // why the key may not be used at all
-	endsAt   time.Time          // expiry of key or secret, zero: never
+	replaced bool               // what ends first is the secret, by rotation
 	forgetAt time.Time          // of an unknown key
 }
 
@@ -34,10 +34,17 @@ func (e *entry) answer(now time.Time) (*identity.Identity, *identity.Refusal) {
 		return nil, refuseUnknown
 	case e.refusal != nil:
 		return nil, e.refusal
-	case !e.endsAt.IsZero() && !now.Before(e.endsAt):
+	case e.ended(now) && e.replaced:
+		return nil, refuseReplaced
+	case e.ended(now):
 		return nil, refuseExpired
 	}
 	return e.identity, nil
+}
+
+func (e *entry) ended(now time.Time) bool {
+	end := e.identity.SecretInfo.EndsAt
+	return !end.IsZero() && !now.Before(end)
 }
 
 // The refusals name no key: whoever holds one knows which it is, and whoever
@@ -49,6 +56,8 @@ var (
 		"this API key was revoked and cannot be restored: ask the administrator for a new one")
 	refuseExpired = identity.NewRefusal(identity.ExpiredKey,
 		"this API key has expired: ask its owner to extend or rotate it")
+	refuseReplaced = identity.NewRefusal(identity.ExpiredKey,
+		"this API key was given a new secret and the grace period of this one is over: ask its owner for the new one")
 	refuseOwner = identity.NewRefusal(identity.DisabledKey,
 		"the owner of this API key is deactivated or deleted: ask the administrator to reactivate the owner or issue a key to another")
 	refuseWithdrawn = identity.NewRefusal(identity.DisabledKey,
@@ -62,7 +71,10 @@ func (e *entry) fill(key *store.Key, owner *store.User, plans *limit.Plans) erro
 		return fmt.Errorf("look up key by digest: store returned key %s, which has no such secret", key.ID)
 	}
 	e.identity = identityOf(key, owner, plans)
-	e.endsAt = earliest(key.ExpiresAt, secret.ExpiresAt)
+	e.identity.SecretInfo = identity.SecretInfo{
+		Ref: secret.Digest.Ref(), CreatedAt: secret.CreatedAt, EndsAt: earliest(key.ExpiresAt, secret.ExpiresAt),
+	}
+	e.replaced = !secret.ExpiresAt.IsZero() && !key.ExpiresAt.Equal(e.identity.SecretInfo.EndsAt)
 	switch {
 	case !key.RevokedAt.IsZero():
 		e.refusal = refuseRevoked

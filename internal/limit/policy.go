@@ -51,3 +51,17 @@ func (p *Policy) Concurrency() int {
 	}
 	return p.concurrency
 }
+
+// Within reports whether the policy admits nothing that the other would not:
+// each of the other's limits has one of its own on the same traffic, unit and
+// window that is no larger, and so has the concurrency. It may report false
+// where limits of different windows amount to the same.
+func (p *Policy) Within(other *Policy) bool {
+	if bound := other.Concurrency(); bound > 0 && (p.Concurrency() == 0 || p.Concurrency() > bound) {
+		return false
+	}
+	limits := p.Limits()
+	return !slices.ContainsFunc(other.Limits(), func(bound Limit) bool {
+		return !slices.ContainsFunc(limits, func(l Limit) bool { return l.SameWindow(bound) && l.Max <= bound.Max })
+	})
+}
