@@ -30,7 +30,14 @@ var rules = []rule{
 
 	// What is done with them.
 	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
-	{pkg: "internal/provision", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
+	{pkg: "internal/usage", may: []string{"internal/identity", "internal/store"}},
+	{pkg: "internal/audit", may: []string{"internal/identity", "internal/store", "internal/limit"}},
+	{pkg: "internal/declaration", may: []string{
+		"internal/credential", "internal/clientip", "internal/identity", "internal/store", "internal/limit",
+	}},
+	{pkg: "internal/provision", may: []string{
+		"internal/audit", "internal/credential", "internal/declaration", "internal/identity", "internal/store", "internal/limit",
+	}},
 	{pkg: "internal/gate", may: []string{
 		"internal/credential", "internal/clientip", "internal/identity",
 		"internal/keyring", "internal/throttle", "internal/limit",
@@ -38,10 +45,10 @@ var rules = []rule{
 
 	// The admin API.
 	{pkg: "internal/admin", may: []string{
-		"internal/admin/...", "internal/credential", "internal/identity",
-		"internal/keyring", "internal/limit", "internal/store",
+		"internal/admin/...", "internal/audit", "internal/credential", "internal/declaration", "internal/identity",
+		"internal/keyring", "internal/limit", "internal/provision", "internal/store",
 	}},
-	{pkg: "internal/admin/api", may: []string{"internal/identity", "internal/limit", "internal/store"}},
+	{pkg: "internal/admin/api", may: []string{"internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
 	{pkg: "internal/admin/client"},
 
 	// The components. Only the extension knows which backends there are.
@@ -53,11 +60,12 @@ var rules = []rule{
 	{pkg: "processor/apikeyprocessor/internal/...", may: []string{"processor/apikeyprocessor/internal/..."}},
 
 	// The command line, a client of the admin API like any other. It offers the
-	// scopes that identity knows, reads limits as limit does, and restores a
-	// backup where no API runs, which takes the backend itself.
+	// scopes that identity knows, reads limits and declarations as the collector
+	// does, recomputes the hashes of the audit log, and restores a backup where no
+	// API runs, which takes the backend itself.
 	{pkg: "cmd/gatectl/...", may: []string{
 		"internal/admin/api", "internal/admin/client", "internal/credential", "internal/identity",
-		"internal/limit", "internal/store/badgerstore", "cmd/gatectl/...",
+		"internal/limit", "internal/store", "internal/store/badgerstore", "internal/declaration", "cmd/gatectl/...",
 	}},
 
 	// Tests of the whole, without code of their own.
