@@ -26,9 +26,11 @@ import (
 // records are what the admin API works on: the keys, written through the cache,
 // and their backups, which end with the lifetime of the server.
 type records struct {
-	keys     store.Store
-	backup   func(context.Context, io.Writer) error
-	lifetime context.Context // set by startAdmin
+	keys   store.Store
+	backup func(context.Context, io.Writer) error
+	// backupRecords says about how many records a backup has.
+	backupRecords func(context.Context) (uint64, error)
+	lifetime      context.Context // set by startAdmin
 }
 
 // shutdownGrace is how long a call of the admin API may hold up the collector's
@@ -79,32 +81,52 @@ func (e *gateExtension) serveAdmin(ctx context.Context, host component.Host, r r
 }
 
 func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
-	door, err := e.adminGate()
+	g, err := e.adminGate()
 	if err != nil {
 		return nil, err
 	}
-	requestOf := func(r *http.Request) gate.Request {
-		return gate.Request{Headers: r.Header, Peer: peerFrom(r.Context())}
-	}
 	return admin.New(admin.Options{
-		Store: r.keys, Backup: r.backup, Lifetime: r.lifetime,
-		Format: e.config.format(),
-		Authenticate: func(r *http.Request) (*identity.Admission, error) {
-			a, refusal := door.Authenticate(r.Context(), requestOf(r))
-			if refusal != nil { // not returned as it is: a nil *Refusal is an error that is not nil
-				return nil, refusal
-			}
-			return a, nil
-		},
-		ClientAddr: func(r *http.Request) netip.Addr { return door.ClientAddr(requestOf(r)) },
-		Ready:      e.ready,
-		Plans:      e.plans,
+		Store: r.keys, Backup: r.backup, BackupRecords: r.backupRecords, Lifetime: r.lifetime,
+		Format:   e.config.format(),
+		Door:     adminDoor{g},
+		Ready:    e.ready,
+		Plans:    e.plans,
+		LastUses: e.uses.latest.LastUses,
 		State: func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error) {
 			return e.limits.counter.State(ctx, e.limits.clock(), keyID, p)
 		},
 		Logger: e.settings.Logger, Version: e.settings.BuildInfo.Version,
 	})
 }
+
+// adminDoor is a gate as the admin API wants one.
+type adminDoor struct{ gate *gate.Gate }
+
+func gateRequest(r *http.Request) gate.Request {
+	return gate.Request{Headers: r.Header, Peer: peerFrom(r.Context())}
+}
+
+// Authenticate implements admin.Door.
+func (d adminDoor) Authenticate(r *http.Request) (*identity.Admission, error) {
+	a, refusal := d.gate.Authenticate(r.Context(), gateRequest(r))
+	if refusal != nil { // not returned as it is: a nil *Refusal is an error that is not nil
+		return nil, refusal
+	}
+	return a, nil
+}
+
+// Credential implements admin.Door.
+func (d adminDoor) Credential(r *http.Request) credential.Secret {
+	return d.gate.Credential(gateRequest(r))
+}
+
+// Judge implements admin.Door.
+func (d adminDoor) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
+	return d.gate.Judge(ctx, key)
+}
+
+// ClientAddr implements admin.Door.
+func (d adminDoor) ClientAddr(r *http.Request) netip.Addr { return d.gate.ClientAddr(gateRequest(r)) }
 
 // ready reports whether keys can be resolved.
 func (e *gateExtension) ready(ctx context.Context) error {

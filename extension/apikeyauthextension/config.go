@@ -11,6 +11,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/provision"
 )
@@ -38,11 +39,15 @@ type Config struct {
 	DefaultPlan string `mapstructure:"default_plan"`
 	// Limits says how limits are answered and kept.
 	Limits LimitsConfig `mapstructure:"limits"`
+	// Usage says how the use of keys is kept.
+	Usage UsageConfig `mapstructure:"usage"`
 	// Bootstrap says how the first administrator gets in.
 	Bootstrap BootstrapConfig `mapstructure:"bootstrap"`
-	// Keys are declared here instead of made through the API, where they are
+	// Users are declared here instead of made through the API, where they are
 	// read-only.
-	Keys []DeclaredKey `mapstructure:"keys"`
+	Users []declaration.User `mapstructure:"users"`
+	// Keys are declared like users.
+	Keys []declaration.Key `mapstructure:"keys"`
 	// Admin is the server of the admin API.
 	Admin confighttp.ServerConfig `mapstructure:"admin"`
 }
@@ -98,42 +103,12 @@ func (c *Config) Validate() error {
 	if c.Admin.NetAddr.Endpoint == "" {
 		errs = append(errs, errors.New("admin::endpoint: must not be empty: name an address such as localhost:4319"))
 	}
-	return errors.Join(append(errs, c.validateKeyPlans(plans), c.validateKeys())...)
+	return errors.Join(append(errs, c.declared().ValidateTogether(plans))...)
 }
 
-// validateKeyPlans checks the plans that keys name. Plans is nil where they are
-// refused themselves.
-func (c *Config) validateKeyPlans(plans *limit.Plans) error {
-	if plans == nil {
-		return nil
-	}
-	var errs []error
-	for i := range c.Keys {
-		if plan := c.Keys[i].Plan; plan != "" && !plans.Has(plan) {
-			errs = append(errs, fmt.Errorf("keys::%d::plan: %w", i, plans.Unknown(plan)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// validateKeys checks that keys are declared once.
-func (c *Config) validateKeys() error {
-	var errs []error
-	firstWith := map[string]int{}
-	for i := range c.Keys {
-		key, err := c.Keys[i].record()
-		if err != nil {
-			continue // the key's own Validate reports it
-		}
-		for _, unique := range []string{key.ID, credential.Digest(key.Secrets[0].Digest).String()} {
-			if first, taken := firstWith[unique]; taken {
-				errs = append(errs, fmt.Errorf("keys::%d: %s is already that of keys::%d: declare each key once", i, unique, first))
-				continue
-			}
-			firstWith[unique] = i
-		}
-	}
-	return errors.Join(errs...)
+// declared is the document that the configuration holds.
+func (c *Config) declared() declaration.Document {
+	return declaration.Document{Users: c.Users, Keys: c.Keys}
 }
 
 func (c *Config) format() credential.Format { return credential.Format{Prefix: c.Credentials.Prefix} }

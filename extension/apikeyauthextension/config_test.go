@@ -62,10 +62,18 @@ func TestEverySettingIsRead(t *testing.T) {
 	assert.Equal(t, "pro", cfg.DefaultPlan)
 	assert.Equal(t, LimitsConfig{OverLimitStatus: 503, FlushInterval: time.Minute}, cfg.Limits)
 	assert.Equal(t, "0.0.0.0:9999", cfg.Admin.NetAddr.Endpoint)
-	require.Len(t, cfg.Keys, 2)
 
-	full, err := cfg.Keys[0].record()
+	plans, err := cfg.plans()
 	require.NoError(t, err)
+	declared, err := cfg.declared().Records(plans)
+	require.NoError(t, err)
+	assert.Equal(t, []store.User{
+		{ID: "user_x", Email: "x@example.com", Name: "X", Role: identity.Viewer},
+		{ID: "team", Name: "team", Role: identity.Member, Active: true},
+	}, declared.Users)
+	require.Len(t, declared.Keys, 2)
+
+	full := declared.Keys[0]
 	assert.Equal(t, "key_aaaaaaaaaaaaaaaaaaaa", full.ID)
 	assert.Equal(t, identity.UserKey, full.Type)
 	assert.Equal(t, "user_x", full.OwnerID)
@@ -74,8 +82,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	assert.Equal(t, "203.0.113.0/24", full.AllowedIPs[0].String())
 	assert.Equal(t, []limit.Limit{{On: limit.Logs, Unit: limit.Bytes, Max: 1_000_000, Window: limit.Window(90 * time.Minute)}}, full.Limits)
 
-	least, err := cfg.Keys[1].record()
-	require.NoError(t, err)
+	least := declared.Keys[1]
 	assert.Equal(t, identity.SystemKey, least.Type)
 	assert.Equal(t, store.KeyIDFor(least.Secrets[0].Digest), least.ID)
 	assert.Equal(t, identity.Member.Scopes().List(), least.Scopes)
@@ -93,6 +100,9 @@ func TestBadConfigurationNamesTheSettingTheValueTheRuleAndTheRemedy(t *testing.T
 			k[name] = v
 		}
 		return map[string]any{"keys": []any{k}}
+	}
+	user := func(field string, value any) map[string]any {
+		return map[string]any{"users": []any{map[string]any{"id": "ok"}, map[string]any{field: value}}}
 	}
 	userKey := credential.Format{}.Mint(credential.Live).Reveal()
 	for name, tt := range map[string]struct {
@@ -123,6 +133,14 @@ func TestBadConfigurationNamesTheSettingTheValueTheRuleAndTheRemedy(t *testing.T
 		"key role":         {key(map[string]any{"type": "user", "role": "viewer"}), []string{"keys::0", "role", "viewer"}},
 		"key address":      {key(map[string]any{"allowed_ips": []any{"300.1.1.1"}}), []string{"keys::0", "allowed_ips", "300.1.1.1"}},
 		"key unknown":      {key(map[string]any{"secret": "x"}), []string{"secret"}},
+		"key country":      {key(map[string]any{"expected_countries": []any{"Germany"}}), []string{"keys::0", "expected_countries::0", "Germany", "such as DE"}},
+		"key own limit":    {key(map[string]any{"limits": []any{map[string]any{"on": "logs", "unit": "items", "window": "1m"}}}), []string{"keys::0::limits::0", "max", "must be 1 to"}},
+		"user id":          {user("id", "a b"), []string{"users::1", "id", "a b", "letters, digits"}},
+		"user built in":    {user("id", "admin"), []string{"users::1", "id", "admin", "cannot be declared"}},
+		"user without id":  {user("role", "member"), []string{"users::1", "id", "email"}},
+		"user email":       {user("email", "ada"), []string{"users::1", "email", "ada", "such as ada@example.com"}},
+		"user unknown":     {user("password", "x"), []string{"password"}},
+		"user twice":       {user("id", "ok"), []string{"users::1", "users::0", "declare each user once"}},
 		"key plain secret": {key(map[string]any{"digest": userKey}), []string{"keys::0", "digest"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,4 +160,13 @@ func TestKeysAreDeclaredOnce(t *testing.T) {
 	_, err := decode(confmap.NewFromStringMap(map[string]any{"keys": []any{k, k}}))
 	require.Error(t, err)
 	assert.Equal(t, 2, strings.Count(err.Error(), "declare each key once"), "id and digest: %v", err)
+}
+
+func TestAFaultOfADeclaredRecordIsToldOnce(t *testing.T) {
+	_, err := decodeYAML(t, "users: [{id: a b}]\nkeys: [{name: a, preset: admin, plan: gold, digest: x, limits: [{on: logs, unit: items, max: 0, window: 1m}]}]")
+	require.Error(t, err)
+	for _, rule := range []string{"users::0: id: ", "keys::0: digest: ", "keys::0::plan: ", "keys::0::limits::0: max: "} {
+		assert.Equal(t, 1, strings.Count(err.Error(), rule), "%s: %v", rule, err)
+	}
+	assert.Equal(t, 4, strings.Count(err.Error(), "\n")+1, "%v", err)
 }

@@ -52,6 +52,7 @@ type gateExtension struct {
 	keyring  *keyring.Keyring
 	throttle *throttle.Throttle
 	limits   *limits
+	uses     *uses
 	gate     *gate.Gate
 	admin    *adminServer
 
@@ -117,6 +118,7 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	}
 	e.throttle = throttle.New(throttle.Options{})
 	e.limits = startLimits(ctx, backend, e.config.Limits.FlushInterval, e.settings.Logger, e.telemetry)
+	e.uses = startUses(ctx, backend, e.config.Usage.FlushInterval, e.settings.Logger)
 	if err := e.telemetry.watch(e.limits); err != nil {
 		return fmt.Errorf("create metrics: %w", err)
 	}
@@ -127,6 +129,8 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	e.admin, err = e.startAdmin(ctx, host, records{
 		keys:   keyring.NewWriter(backend, e.keyring),
 		backup: func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
+
+		backupRecords: backend.Records,
 	})
 	return err
 }
@@ -135,6 +139,7 @@ func (e *gateExtension) newGate(headers credential.Headers) *gate.Gate {
 	return gate.New(gate.Options{
 		Format: e.config.format(), Headers: headers, Keyring: e.keyring, Clients: e.clients, Throttle: e.throttle,
 		Counter: observedCounter{e.limits.counter, e.telemetry}, Clock: e.limits.clock,
+		Uses: e.uses.latest,
 	})
 }
 
@@ -153,27 +158,35 @@ func (e *gateExtension) provision(ctx context.Context) error {
 	if outcome.AdminKeyUnusable {
 		logger.Warn("bootstrap::admin_key was revoked or has expired and opens nothing: configure a new one from `gatectl keys mint`")
 	}
+	if outcome.AdminKeyReplaced {
+		logger.Warn("bootstrap::admin_key is a secret that was replaced by a rotation: configure the new one, or mint another with `gatectl keys mint`")
+	}
 	return e.reconcile(ctx)
 }
 
+// reconcile makes what the configuration declares be so.
 func (e *gateExtension) reconcile(ctx context.Context) error {
-	keys := make([]store.Key, len(e.config.Keys))
-	for i := range e.config.Keys {
-		key, err := e.config.Keys[i].record()
-		if err != nil {
-			return fmt.Errorf("keys::%d: %w", i, err)
-		}
-		keys[i] = key
-	}
-	done, err := provision.Declared(ctx, e.store, keys, time.Now())
+	records, err := e.config.declared().Records(e.plans)
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return err
 	}
-	if done != (provision.Reconciliation{}) {
-		e.settings.Logger.Info("reconciled declared keys",
-			zap.Int("created", done.Created), zap.Int("updated", done.Updated), zap.Int("withdrawn", done.Withdrawn))
+	done, err := provision.Reconcile(ctx, e.store, records, provision.Options{Source: provision.Configuration, Now: time.Now()})
+	if err != nil {
+		return fmt.Errorf("reconcile declared users and keys: %w", err)
 	}
+	e.logReconciled(&done, provision.User, "reconciled declared users")
+	e.logReconciled(&done, provision.Key, "reconciled declared keys")
 	return nil
+}
+
+func (e *gateExtension) logReconciled(done *provision.Result, kind provision.Kind, message string) {
+	created, updated := done.Count(kind, provision.Create), done.Count(kind, provision.Update)
+	restored, withdrawn := done.Count(kind, provision.Restore), done.Count(kind, provision.Withdraw)
+	if created+updated+restored+withdrawn == 0 {
+		return
+	}
+	e.settings.Logger.Info(message, zap.Int("created", created), zap.Int("updated", updated),
+		zap.Int("restored", restored), zap.Int("withdrawn", withdrawn))
 }
 
 // Shutdown closes what Start opened. It is idempotent and safe without Start.
@@ -185,6 +198,9 @@ func (e *gateExtension) Shutdown(ctx context.Context) error {
 		}
 		if e.limits != nil {
 			err = errors.Join(err, e.limits.shutdown(ctx))
+		}
+		if e.uses != nil {
+			e.uses.shutdown(ctx)
 		}
 		if e.store != nil {
 			err = errors.Join(err, e.store.Close())

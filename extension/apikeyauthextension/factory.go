@@ -29,6 +29,7 @@ func createDefaultConfig() component.Config {
 		EarlyRefusal: true,
 		DefaultPlan:  limit.DefaultPlan,
 		Limits:       LimitsConfig{OverLimitStatus: http.StatusTooManyRequests, FlushInterval: 10 * time.Second},
+		Usage:        UsageConfig{FlushInterval: 10 * time.Second},
 		Admin:        admin,
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/provision"
 )
 
@@ -231,7 +232,7 @@ func TestTheAdminEndpointHonoursAnAuthenticatorOfTheCollector(t *testing.T) {
 func TestAnAddressThatIsNotAllowedDoesNotOpenTheAdminAPI(t *testing.T) {
 	minted := credential.Format{}.Mint(credential.Sys)
 	e, logs := createIn(t, t.TempDir(), func(c *Config) {
-		c.Keys = []DeclaredKey{{Name: "far", Digest: minted.Digest().String(), Preset: "admin", AllowedIPs: []string{"203.0.113.0/24"}}}
+		c.Keys = []declaration.Key{{Name: "far", Digest: minted.Digest().String(), Preset: "admin", AllowedIPs: []string{"203.0.113.0/24"}}}
 	})
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
 	defer func() { require.NoError(t, e.Shutdown(context.Background())) }()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,14 +20,29 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
+// Door judges keys, as the doors of the receivers do. Implementations MUST be
+// safe for concurrent use.
+type Door interface {
+	// Authenticate judges the key of a request. Its errors are
+	// *identity.Refusal; any other is answered as a defect.
+	Authenticate(r *http.Request) (*identity.Admission, error)
+	// Credential returns the key of a request, the zero Secret where there is
+	// none in good form.
+	Credential(r *http.Request) credential.Secret
+	// Judge says what a key stands for now, wherever it is used from. Exactly
+	// one of its results is set.
+	Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal)
+	// ClientAddr tells where a request comes from; invalid where unknown.
+	ClientAddr(r *http.Request) netip.Addr
+}
+
 // Options configure New.
 type Options struct {
 	// Store keeps the keys. A write MUST have taken effect for every later
 	// request, caches included, when it returns. Required.
 	Store store.Store
-	// Authenticate judges the key of a request. Its errors are
-	// *identity.Refusal; any other is answered as a defect. Required.
-	Authenticate func(*http.Request) (*identity.Admission, error)
+	// Door judges the keys of callers. Required.
+	Door Door
 	// Format makes new secrets.
 	Format credential.Format
 	// Plans are what keys can be on. Required.
@@ -34,15 +50,18 @@ type Options struct {
 	// State tells what a key has spent of the limits that apply to it. A nil
 	// policy limits nothing. Nil means that nobody knows.
 	State func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error)
-	// ClientAddr tells where a request comes from, for the audit log. Nil or
-	// an invalid address leave it out.
-	ClientAddr func(*http.Request) netip.Addr
+	// LastUses tells when the secrets of a key were last used. Nil means what
+	// the store knows.
+	LastUses func(ctx context.Context, keyID string) ([]store.Use, error)
 	// Ready is asked by /readyz; an error means not ready. Nil means always.
 	Ready func(context.Context) error
 	// Backup writes all records, as of one moment, in a format that shows
 	// whether it is whole. It MUST return an error unless it wrote all, and end
 	// soon after its context does. Nil means that there are no backups here.
 	Backup func(context.Context, io.Writer) error
+	// BackupRecords says about how many records a backup has. Nil means that
+	// nobody knows.
+	BackupRecords func(context.Context) (uint64, error)
 	// Lifetime ends when the server is to stop: backups are broken off then,
 	// lest a slow client holds it up. Nil means never.
 	Lifetime context.Context
@@ -57,19 +76,22 @@ type Options struct {
 
 // service holds what the handlers need. Safe for concurrent use.
 type service struct {
-	store        store.Store
-	authenticate func(*http.Request) (*identity.Admission, error)
-	format       credential.Format
-	plans        *limit.Plans
-	state        func(context.Context, string, *limit.Policy) (limit.State, error) // nil where nobody knows
-	clientAddr   func(*http.Request) netip.Addr
-	ready        func(context.Context) error
-	backup       func(context.Context, io.Writer) error // nil where there is none
-	lifetime     context.Context
-	clock        func() time.Time
-	log          *zap.Logger
-	spec         *spec
-	secrets      *regexp.Regexp // finds API keys in texts
+	store         store.Store
+	door          Door
+	format        credential.Format
+	plans         *limit.Plans
+	state         func(context.Context, string, *limit.Policy) (limit.State, error) // nil where nobody knows
+	lastUses      func(context.Context, string) ([]store.Use, error)
+	ready         func(context.Context) error
+	backup        func(context.Context, io.Writer) error // nil where there is none
+	backupRecords func(context.Context) (uint64, error)  // likewise
+	lifetime      context.Context
+	clock         func() time.Time
+	log           *zap.Logger
+	spec          *spec
+	secrets       *regexp.Regexp // finds API keys in texts
+	refusals      *refusalLog
+	applying      sync.Mutex // lest two documents are mixed
 }
 
 var _ api.StrictServerInterface = (*service)(nil)
@@ -85,10 +107,11 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s := &service{
-		store: o.Store, authenticate: o.Authenticate, format: o.Format,
-		plans: o.Plans, state: o.State, clientAddr: o.ClientAddr, ready: o.Ready, backup: o.Backup, lifetime: o.Lifetime,
+		store: o.Store, door: o.Door, format: o.Format,
+		plans: o.Plans, state: o.State, lastUses: o.LastUses, ready: o.Ready,
+		backup: o.Backup, backupRecords: o.BackupRecords, lifetime: o.Lifetime,
 		clock: o.Clock, log: o.Logger, spec: document,
-		secrets: secretPattern(o.Format.Prefix),
+		secrets: secretPattern(o.Format.Prefix), refusals: newRefusalLog(),
 	}
 	s.fillDefaults()
 	return s.handler(), nil
@@ -98,8 +121,8 @@ func (o Options) validate() error {
 	switch {
 	case o.Store == nil:
 		return errors.New("make admin API: Store is required")
-	case o.Authenticate == nil:
-		return errors.New("make admin API: Authenticate is required")
+	case o.Door == nil:
+		return errors.New("make admin API: Door is required")
 	case o.Plans == nil:
 		return errors.New("make admin API: Plans is required")
 	}
@@ -110,8 +133,8 @@ func (o Options) validate() error {
 }
 
 func (s *service) fillDefaults() {
-	if s.clientAddr == nil {
-		s.clientAddr = func(*http.Request) netip.Addr { return netip.Addr{} }
+	if s.lastUses == nil {
+		s.lastUses = s.store.LastUses
 	}
 	if s.ready == nil {
 		s.ready = func(context.Context) error { return nil }

@@ -1,31 +1,32 @@
 package admin
 
 import (
-	"reflect"
+	"context"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/audit"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// The actions on keys in the audit log.
-const (
-	actionCreate = "key.create"
-	actionUpdate = "key.update"
-	actionRevoke = "key.revoke"
-)
-
-// audit returns the record of a change by the caller. Before is nil for a new
-// key.
+// audit returns the record of a change to a key by the caller. Before is nil
+// for a new key.
 func (c caller) audit(action string, at time.Time, before, after *store.Key) store.Audit {
-	if before == nil {
-		before = &store.Key{}
-	}
-	return store.Audit{Time: at, Actor: c.actor(), Action: action, Target: after.ID, Changes: changesOf(before, after)}
+	return store.Audit{Time: at, Actor: c.actor(), Action: action, Target: after.ID, Changes: audit.KeyChanges(before, after)}
 }
 
+// auditUser is audit for users.
+func (c caller) auditUser(action string, at time.Time, before, after *store.User) store.Audit {
+	return store.Audit{Time: at, Actor: c.actor(), Action: action, Target: after.ID, Changes: audit.UserChanges(before, after)}
+}
+
+// actor describes the caller; without an identity by the address alone.
 func (c caller) actor() store.Actor {
-	actor := store.Actor{KeyID: c.KeyID, UserID: c.OwnerID}
+	var actor store.Actor
+	if c.Identity != nil {
+		actor.KeyID, actor.UserID = c.KeyID, c.OwnerID
+	}
 	if c.address.IsValid() {
 		actor.Address = c.address.String()
 	}
@@ -41,61 +42,23 @@ func (c caller) creator() string {
 	return c.KeyID
 }
 
-// changesOf compares two states of a key by the fields of the API. What is not
-// set is null. Secrets and digests are no such field.
-func changesOf(before, after *store.Key) map[string]store.Change {
-	changes := map[string]store.Change{}
-	was := auditedFields(before)
-	for i, field := range auditedFields(after) {
-		if !reflect.DeepEqual(was[i].value, field.value) {
-			changes[field.name] = store.Change{From: was[i].value, To: field.value}
-		}
+// ListAudit implements api.StrictServerInterface.
+func (s *service) ListAudit(ctx context.Context, request api.ListAuditRequestObject) (api.ListAuditResponseObject, error) {
+	if err := mayAdminister(callerIn(ctx), "read the audit log"); err != nil {
+		return nil, err
 	}
-	return changes
-}
-
-type auditedField struct {
-	name  string
-	value any // nil where not set
-}
-
-func auditedFields(k *store.Key) []auditedField {
-	return []auditedField{
-		{"name", textOrNil(k.Name)},
-		{"description", textOrNil(k.Description)},
-		{"type", textOrNil(k.Type)},
-		{"environment", textOrNil(k.Environment)},
-		{"ownerId", textOrNil(k.OwnerID)},
-		{"role", textOrNil(k.Role)},
-		{"scopes", listOrNil(k.Scopes)},
-		{"projects", listOrNil(k.Projects)},
-		{"plan", textOrNil(k.Plan)},
-		{"limits", listOrNil(k.Limits)},
-		{"allowedIps", listOrNil(prefixTexts(k))},
-		{"expectedCountries", listOrNil(k.ExpectedCountries)},
-		{"expiresAt", timeOrNil(k.ExpiresAt)},
-		{"revokedAt", timeOrNil(k.RevokedAt)},
+	p := request.Params
+	filter := store.AuditFilter{
+		Target: value(p.Target), Actor: value(p.Actor), Action: value(p.Action), Outcome: value(p.Outcome),
+		From: value(p.From), To: value(p.To),
 	}
-}
-
-func textOrNil[T ~string](text T) any {
-	if text == "" {
-		return nil
+	page, err := s.store.ListAudit(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
+	if err != nil {
+		return nil, fromStore("list audit records", err)
 	}
-	return string(text)
-}
-
-func listOrNil[T any](list []T) any {
-	if len(list) == 0 {
-		return nil
+	list := api.ListAudit200JSONResponse{Data: make([]api.AuditRecord, 0, len(page.Records)), NextCursor: orNull(page.Next)}
+	for i := range page.Records {
+		list.Data = append(list.Data, page.Records[i].View())
 	}
-	return list
-}
-
-// timeOrNil returns text, which two states can be compared by.
-func timeOrNil(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return list, nil
 }

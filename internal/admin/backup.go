@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/audit"
+	"github.com/otlpgate/otlpgate/internal/store"
 )
 
 const (
@@ -30,7 +34,11 @@ func (s *service) serveBackup(w http.ResponseWriter, r *http.Request) {
 		t.start()
 		return
 	}
-	err := s.runBackup(r.Context(), t)
+	err := s.recordBackup(r.Context())
+	if err == nil {
+		s.announceBackup(w.Header(), r)
+		err = s.runBackup(r.Context(), t)
+	}
 	switch {
 	case err == nil:
 	case !t.started:
@@ -38,6 +46,25 @@ func (s *service) serveBackup(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.breakOff(r, t, err)
 	}
+}
+
+// recordBackup writes the audit record before the backup begins: whoever breaks
+// off may have what it came for, and the backup tells of itself.
+func (s *service) recordBackup(ctx context.Context) error {
+	_, err := s.store.AppendAudit(ctx, store.Audit{Time: s.now(), Actor: callerIn(ctx).actor(), Action: audit.BackupCreate})
+	return err
+}
+
+// announceBackup tells how many records are to come, where that is known.
+func (s *service) announceBackup(h http.Header, r *http.Request) {
+	if s.backupRecords == nil {
+		return
+	}
+	records, err := s.backupRecords(r.Context())
+	if err != nil {
+		return // the backup itself will say why
+	}
+	h.Set("X-Backup-Records", strconv.FormatUint(records, 10))
 }
 
 // errPanicked stands for a panic that was logged.
@@ -64,7 +91,7 @@ func (s *service) runBackup(ctx context.Context, t *transfer) (err error) {
 }
 
 func (s *service) mayServeBackup(c caller) error {
-	if err := mayBackUp(c); err != nil {
+	if err := mayAdminister(c, "make a backup"); err != nil {
 		return err
 	}
 	if s.backup == nil {

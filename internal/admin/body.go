@@ -11,12 +11,27 @@ import (
 	"unicode/utf8"
 )
 
-// maxBody bounds a request's body.
-const maxBody = 1 << 20
+// bodyBounds are the largest body of a request in bytes, and the most JSON values in
+// it: without, validating 1 MiB of "[[[[" would cost hundreds.
+type bodyBounds struct {
+	size   int64
+	tokens int
+}
 
-// maxTokens bounds the JSON values of a body. The largest sensible request has
-// some 600; without a bound, validating 1 MiB of "[[[[" would cost hundreds.
-const maxTokens = 4096
+var (
+	// usualBounds are far above the largest sensible request, which has some 600
+	// values.
+	usualBounds = bodyBounds{1 << 20, 4096}
+	// documentBounds let an administrator declare some 30,000 keys.
+	documentBounds = bodyBounds{16 << 20, 1 << 20}
+)
+
+func boundsOf(r *http.Request) bodyBounds {
+	if r.Pattern == applyPattern && callerIn(r.Context()).admin() {
+		return documentBounds
+	}
+	return usualBounds
+}
 
 const (
 	jsonType       = "application/json"
@@ -29,14 +44,15 @@ func (s *service) checkBody(w http.ResponseWriter, r *http.Request) error {
 	if err := checkContentType(r); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	bounds := boundsOf(r)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bounds.size))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return newProblem(codeBodyTooLarge, "the body is larger than %d bytes: send less", maxBody)
+		return newProblem(codeBodyTooLarge, "the body is larger than %d bytes: send less", bounds.size)
 	}
 	if err != nil {
 		return newProblem(codeMalformedJSON, "the body ended early: send it whole")
 	}
-	if err := s.checkJSON(body); err != nil {
+	if err := s.checkJSON(body, bounds.tokens); err != nil {
 		return err
 	}
 	r.Header.Set("Content-Type", jsonType)
@@ -56,14 +72,14 @@ func checkContentType(r *http.Request) error {
 
 // checkJSON refuses what encoding/json would let pass: invalid UTF-8, repeated
 // names, a second value; and API keys, which belong into no field.
-func (s *service) checkJSON(body []byte) error {
+func (s *service) checkJSON(body []byte, maxTokens int) error {
 	if !utf8.Valid(body) {
 		return newProblem(codeMalformedJSON, "the body is not valid UTF-8: encode it as such")
 	}
 	if !json.Valid(body) {
 		return malformedJSON(body)
 	}
-	walk := jsonWalk{decoder: json.NewDecoder(bytes.NewReader(body)), visit: s.checkNoSecret}
+	walk := jsonWalk{decoder: json.NewDecoder(bytes.NewReader(body)), visit: s.checkNoSecret, max: maxTokens}
 	walk.decoder.UseNumber()
 	return walk.value()
 }
@@ -85,11 +101,12 @@ type jsonWalk struct {
 	decoder *json.Decoder
 	visit   func(texts ...string) error // of every string, names included
 	tokens  int
+	max     int
 }
 
 func (w *jsonWalk) next() (json.Token, error) {
-	if w.tokens++; w.tokens > maxTokens {
-		return nil, newProblem(codeInvalidRequest, "the body holds more than %d values: send fewer", maxTokens)
+	if w.tokens++; w.tokens > w.max {
+		return nil, newProblem(codeInvalidRequest, "the body holds more than %d values: send fewer", w.max)
 	}
 	token, err := w.decoder.Token()
 	if err != nil { // not after json.Valid

@@ -18,18 +18,8 @@ import (
 // newLimitedHarness is an admin server that charges keys as the gate does.
 func newLimitedHarness(t *testing.T) *harness {
 	t.Helper()
-	counter := limit.NewMemory(limit.MemoryOptions{})
-	var h *harness
-	h = newHarnessWith(t, func(o *Options) {
-		authenticate := o.Authenticate
-		o.Authenticate = func(r *http.Request) (*identity.Admission, error) {
-			a, err := authenticate(r)
-			if a != nil {
-				a.Tab = limit.NewTab(counter, h.now, a.KeyID, a.Limits)
-			}
-			return a, err
-		}
-	})
+	h := newHarness(t)
+	h.charges = true
 	return h
 }
 

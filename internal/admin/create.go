@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/audit"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -22,10 +23,15 @@ func (s *service) CreateKey(ctx context.Context, request api.CreateKeyRequestObj
 		return nil, err
 	}
 	owner, err := s.entitle(ctx, c, &key)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case value(request.Params.DryRun):
+		return s.previewKey(ctx, &key, owner)
+	case recorded(&key):
+		return s.record(ctx, c, key, owner)
 	}
-	return s.issue(ctx, c, key, owner)
+	return s.issue(ctx, c, key, owner, newRepeatable(c, request.Params.IdempotencyKey, audit.KeyCreate, "", request.Body))
 }
 
 // readNewKey makes a record of the request. What depends on the caller or
@@ -39,6 +45,7 @@ func (s *service) readNewKey(body *api.KeyCreate) (store.Key, error) {
 		OwnerID: value(body.OwnerID), Role: value(body.Role), Scopes: f.scopes(body.Scopes, body.Preset),
 		Projects: f.projects(body.Projects), Plan: f.plan(value(body.Plan)), Limits: f.limits(body.Limits),
 		AllowedIPs: f.allowedIPs(body.AllowedIps), ExpectedCountries: f.countries(body.ExpectedCountries),
+		Secrets: f.recordedSecret(body.Digest, body.Hint),
 	}
 	if body.ExpiresAt != nil {
 		key.ExpiresAt = f.expiry(*body.ExpiresAt)
@@ -137,22 +144,111 @@ func checkScopes(k *store.Key, owner *store.User) error {
 	return scopesWithin(owner.Role, k)
 }
 
-// issue gives the key its secret, stores it and answers with both.
-func (s *service) issue(ctx context.Context, c caller, k store.Key, owner *store.User) (api.CreateKeyResponseObject, error) {
-	secret := s.format.Mint(kindOf(&k))
-	k.Secrets = []store.Secret{{Digest: store.Digest(secret.Digest()), Hint: secret.Hint(), CreatedAt: k.CreatedAt}}
-	k.CreatedBy = c.creator()
-	stored, err := s.store.CreateKey(ctx, k, c.audit(actionCreate, k.CreatedAt, nil, &k))
+// recorded reports whether a new key exists already, elsewhere, so that no
+// secret is to be made for it.
+func recorded(k *store.Key) bool { return len(k.Secrets) > 0 }
+
+// record stores a key by its digest.
+func (s *service) record(ctx context.Context, c caller, k store.Key, owner *store.User) (api.CreateKeyResponseObject, error) {
+	stored, err := s.createKey(ctx, c, k)
 	if err != nil {
-		return nil, fromStore("create key", err)
+		return nil, fromStore("record key", err)
 	}
-	shown := s.view(&stored, owner, k.CreatedAt)
-	revealed := secret.Reveal()
-	shown.Key = &revealed
+	return s.createdAnswer(&stored, owner, "", ""), nil
+}
+
+// previewKey answers with the key as it would be created.
+func (s *service) previewKey(ctx context.Context, k *store.Key, owner *store.User) (api.CreateKeyResponseObject, error) {
+	for _, secret := range k.Secrets {
+		switch _, err := s.store.KeyByDigest(ctx, secret.Digest); {
+		case err == nil:
+			return nil, fromStore("look up key by digest", store.ErrExists)
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, fromStore("look up key by digest", err)
+		}
+	}
+	return api.CreateKey200JSONResponse(s.view(k, owner, k.CreatedAt)), nil
+}
+
+// maxRepeats bounds how often an idempotency key may be used anew once it has
+// been forgotten.
+const maxRepeats = 1000
+
+// issue makes a secret for the key, stores it and answers with both. A call that
+// was carried out before gets the key that it made then: its id follows from
+// the call, so that the store cannot hold two.
+func (s *service) issue(ctx context.Context, c caller, k store.Key, owner *store.User, repeat *repeatable) (api.CreateKeyResponseObject, error) {
+	for number := range uint32(maxRepeats) {
+		if repeat != nil {
+			k.ID = store.KeyIDFor(repeat.id(number))
+		}
+		switch known, err := s.store.Key(ctx, k.ID); {
+		case err == nil && repeat != nil && k.CreatedAt.Sub(known.CreatedAt) < repeatWindow:
+			return s.replayed(ctx, &known, repeat, number)
+		case err == nil:
+			continue
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, fromStore("look up key", err)
+		}
+		answer, err := s.issueOnce(ctx, c, k, owner, repeat, number)
+		if errors.Is(err, store.ErrExists) { // by the same call, a moment before
+			if known, err := s.store.Key(ctx, k.ID); err == nil && repeat != nil {
+				return s.replayed(ctx, &known, repeat, number)
+			}
+		}
+		return answer, fromStore("create key", err)
+	}
+	return nil, newProblem(codeRequestSpent, "this Idempotency-Key was used too often: use a new one")
+}
+
+func (s *service) issueOnce(ctx context.Context, c caller, k store.Key, owner *store.User, repeat *repeatable, number uint32) (api.CreateKeyResponseObject, error) {
+	minted := s.format.Mint(kindOf(&k))
+	request, err := repeat.sealAs(number, minted)
+	if err != nil {
+		return nil, err
+	}
+	k.Secrets = []store.Secret{{Digest: store.Digest(minted.Digest()), Hint: minted.Hint(), CreatedAt: k.CreatedAt, Request: request}}
+	stored, err := s.createKey(ctx, c, k)
+	if err != nil {
+		return nil, err
+	}
+	return s.createdAnswer(&stored, owner, minted.Reveal(), ""), nil
+}
+
+// replayed answers a call that has made a key before.
+func (s *service) replayed(ctx context.Context, known *store.Key, repeat *repeatable, number uint32) (api.CreateKeyResponseObject, error) {
+	for _, secret := range known.Secrets {
+		if secret.Request == nil || secret.Request.ID != repeat.id(number) {
+			continue
+		}
+		text, err := repeat.answer(known, secret.Request)
+		if err != nil {
+			return nil, err
+		}
+		owner, err := s.owner(ctx, known)
+		if err != nil {
+			return nil, err
+		}
+		return s.createdAnswer(known, owner, text, "true"), nil
+	}
+	return nil, problemSpent(known.ID)
+}
+
+func (s *service) createKey(ctx context.Context, c caller, k store.Key) (store.Key, error) {
+	k.CreatedBy = c.creator()
+	return s.store.CreateKey(ctx, k, c.audit(audit.KeyCreate, k.CreatedAt, nil, &k))
+}
+
+// createdAnswer shows a new key with its secret, where there is one to show.
+func (s *service) createdAnswer(k *store.Key, owner *store.User, secret, replayed string) api.CreateKeyResponseObject {
+	shown := s.view(k, owner, s.now())
+	shown.Key = orNull(secret)
 	return api.CreateKey201JSONResponse{
-		Body:    shown,
-		Headers: api.CreateKey201ResponseHeaders{Location: api.BasePath + "/api-keys/" + stored.ID},
-	}, nil
+		Body: shown,
+		Headers: api.CreateKey201ResponseHeaders{
+			Location: api.BasePath + "/api-keys/" + k.ID, ETag: etag(k.Revision), IdempotencyReplayed: orNull(replayed),
+		},
+	}
 }
 
 func kindOf(k *store.Key) credential.Kind {

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,8 +12,11 @@ import (
 	"unicode"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
+	"github.com/otlpgate/otlpgate/internal/store"
 )
 
 // fieldReader turns fields of a request into values of a record and gathers
@@ -82,7 +86,7 @@ func (f *fieldReader) projects(names []string) []string {
 
 func (f *fieldReader) plan(name string) string {
 	if name != "" && !f.plans.Has(name) {
-		f.refuse("no such plan: known are "+strings.Join(f.plans.Names(), ", "), "plan")
+		f.refuse(f.plans.Unknown(name).Error(), "plan")
 	}
 	return name
 }
@@ -137,7 +141,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 
 func (f *fieldReader) countries(codes []string) []string {
 	for i, code := range codes {
-		if !countries[code] {
+		if !declaration.IsCountry(code) {
 			f.refuse("must be the code of a country (ISO 3166-1 alpha-2, upper-case) such as DE", "expectedCountries", strconv.Itoa(i))
 		}
 	}
@@ -161,4 +165,30 @@ func unique[T comparable](list []T) []T {
 		}
 	}
 	return kept
+}
+
+// recordedSecret returns the secret of a key that exists already, none where no
+// digest is given.
+func (f *fieldReader) recordedSecret(digest, hint *string) []store.Secret {
+	if digest == nil {
+		if hint != nil {
+			f.refuse("must be left out where there is no digest", "hint")
+		}
+		return nil
+	}
+	parsed, err := credential.ParseDigest(*digest)
+	if err != nil {
+		f.refuse(err.Error(), "digest")
+	}
+	f.line(value(hint), "hint")
+	return []store.Secret{{Digest: store.Digest(parsed), Hint: value(hint), CreatedAt: f.now}}
+}
+
+// email refuses what is no address, or has more than the address.
+func (f *fieldReader) email(text string) string {
+	address, err := mail.ParseAddress(text)
+	if err != nil || address.Address != text {
+		f.refuse("must be an email address such as ada@example.com, without a name", "email")
+	}
+	return text
 }

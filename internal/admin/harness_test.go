@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,10 @@ var epoch = time.Date(2026, 7, 1, 9, 30, 0, 0, time.UTC)
 // end, that it holds none either.
 type harness struct {
 	t       testing.TB
+	format  credential.Format
 	plans   *limit.Plans
+	counter limit.Counter
+	ring    *keyring.Keyring
 	store   *faultyStore
 	handler http.Handler
 	server  *httptest.Server
@@ -49,6 +53,7 @@ type harness struct {
 	// whole before it is sent.
 	unchecked http.Handler
 
+	charges  bool // keys are charged for calls
 	clock    atomic.Pointer[time.Time]
 	unready  atomic.Pointer[error]
 	refuse   sync.Map // token → error of Authenticate
@@ -71,21 +76,21 @@ func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
 	plans, err := limit.NewPlans(nil, limit.DefaultPlan)
 	require.NoError(t, err)
-	h := &harness{t: t, plans: plans}
+	h := &harness{t: t, plans: plans, counter: limit.NewMemory(limit.MemoryOptions{})}
 	h.setClock(epoch)
 	ring, err := keyring.New(keyring.Options{Source: backend, MaxKeys: 1000, Plans: plans, Now: h.now})
 	require.NoError(t, err)
 	t.Cleanup(ring.Close)
+	h.ring = ring
 	core, logs := observer.New(zapcore.DebugLevel)
 	h.store, h.logs = &faultyStore{Store: keyring.NewWriter(backend, ring)}, logs
 	options := Options{
-		Store: h.store, Authenticate: func(r *http.Request) (*identity.Admission, error) { return h.authenticate(ring, r) },
-		Plans:      plans,
-		ClientAddr: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },
-		Ready:      func(context.Context) error { return value(h.unready.Load()) },
-		Backup:     func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
-		Clock:      h.now,
-		Logger:     zap.New(core), Version: "test",
+		Store: h.store, Door: h, Plans: plans,
+		Ready:         func(context.Context) error { return value(h.unready.Load()) },
+		Backup:        func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
+		BackupRecords: backend.Records,
+		Clock:         h.now,
+		Logger:        zap.New(core), Version: "test",
 	}
 	edit(&options)
 	h.unchecked, err = New(options)
@@ -102,23 +107,46 @@ func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
 	return h
 }
 
-func (h *harness) authenticate(ring *keyring.Keyring, r *http.Request) (*identity.Admission, error) {
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+// Authenticate implements Door.
+func (h *harness) Authenticate(r *http.Request) (*identity.Admission, error) {
+	token := bearer(r)
 	if token == "" {
 		return nil, identity.NewRefusal(identity.NoCredential, "no API key")
 	}
 	if err, ok := h.refuse.Load(token); ok {
 		return nil, err.(error)
 	}
-	secret, err := credential.Format{}.Parse(token)
-	if err != nil {
-		return nil, identity.NewRefusal(identity.MalformedCredential, "malformed API key")
-	}
-	id, refusal := ring.Lookup(r.Context(), secret.Digest())
+	id, refusal := h.Judge(r.Context(), token)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return identity.NewAdmission(id, h), nil
+	a := identity.NewAdmission(id, h)
+	if h.charges {
+		a.Tab = limit.NewTab(h.counter, h.now, id.KeyID, id.Limits)
+	}
+	return a, nil
+}
+
+// Credential implements Door.
+func (h *harness) Credential(r *http.Request) credential.Secret {
+	secret, _ := credential.Format{}.Parse(bearer(r))
+	return secret
+}
+
+// Judge implements Door.
+func (h *harness) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
+	secret, err := credential.Format{}.Parse(key)
+	if err != nil {
+		return nil, identity.NewRefusal(identity.MalformedCredential, "malformed API key")
+	}
+	return h.ring.Lookup(ctx, secret.Digest())
+}
+
+// ClientAddr implements Door.
+func (h *harness) ClientAddr(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }
+
+func bearer(r *http.Request) string {
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 func (h *harness) now() time.Time { return *h.clock.Load() }
@@ -130,6 +158,14 @@ func (h *harness) user(id string, role identity.Role) {
 	h.t.Helper()
 	_, err := h.store.CreateUser(h.t.Context(), store.User{ID: id, Name: id, Role: role, Active: true, CreatedAt: epoch, UpdatedAt: epoch},
 		store.Audit{Time: epoch, Action: "user.create", Target: id})
+	require.NoError(h.t, err)
+}
+
+// declaredUser stores a user as the configuration does.
+func (h *harness) declaredUser(id string) {
+	h.t.Helper()
+	_, err := h.store.CreateUser(h.t.Context(), store.User{ID: id, Name: id, Role: identity.Member, Active: true, Declared: true, CreatedAt: epoch, UpdatedAt: epoch},
+		store.Audit{Time: epoch, Action: "user.declare", Target: id})
 	require.NoError(h.t, err)
 }
 
@@ -191,11 +227,11 @@ func (h *harness) checked(inner http.Handler) http.Handler {
 		inner.ServeHTTP(recorder, r)
 		answer := recorder.Result()
 		body := recorder.Body.Bytes()
-		if h.leaks(recorder.Body.String()) || h.leaks(headerText(answer.Header)) {
+		if answer.Header.Get("Idempotency-Replayed") == "" && h.leaks(recorder.Body.String()) || h.leaks(headerText(answer.Header)) {
 			h.t.Errorf("%s %s: the answer holds a secret", r.Method, r.Pattern)
 		}
 		h.checkAnswer(r, answer, body)
-		if answer.StatusCode == http.StatusCreated {
+		if answer.StatusCode < 300 {
 			var made struct{ Key string }
 			if json.Unmarshal(body, &made) == nil && made.Key != "" {
 				h.remember(made.Key)
@@ -322,6 +358,43 @@ func (h *harness) revoke(secret, id string) answer {
 	return h.do(secret, http.MethodDelete, "/api/v1/api-keys/"+id, "")
 }
 
+func (h *harness) rotate(secret, id, body string, edits ...func(*http.Request)) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodPost, "/api/v1/api-keys/"+id+"/rotate", body, edits...)
+}
+
+func (h *harness) createUser(secret, body string) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodPost, "/api/v1/users", body)
+}
+
+func (h *harness) patchUser(secret, id, body string) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodPatch, "/api/v1/users/"+id, body)
+}
+
+func (h *harness) deleteUser(secret, id string) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodDelete, "/api/v1/users/"+id, "")
+}
+
+func (h *harness) apply(secret, body string) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodPost, "/api/v1/apply", body)
+}
+
+func (h *harness) introspect(secret, token string) answer {
+	h.t.Helper()
+	return h.do(secret, http.MethodPost, "/api/v1/introspect", url.Values{"token": {token}}.Encode(), func(r *http.Request) {
+		r.Header.Set("Content-Type", formType)
+	})
+}
+
+// with sets a header of a request.
+func with(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
 func (h *harness) get(secret, path string) answer {
 	h.t.Helper()
 	return h.do(secret, http.MethodGet, "/api/v1"+path, "")
@@ -354,6 +427,13 @@ func (h *harness) audits() []store.Audit {
 		}
 	}
 	return records
+}
+
+func (h *harness) newestAudit() store.Audit {
+	h.t.Helper()
+	page, err := h.store.ListAudit(h.t.Context(), store.AuditFilter{}, store.Page{Limit: 1})
+	require.NoError(h.t, err)
+	return page.Records[0]
 }
 
 // faultyStore fails where it is told to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/audit"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -33,7 +34,7 @@ func (s *service) ListKeys(ctx context.Context, request api.ListKeysRequestObjec
 		if err != nil {
 			return nil, err
 		}
-		list.Data = append(list.Data, s.view(&page.Keys[i], owner, now))
+		list.Data = append(list.Data, s.viewWithUses(ctx, &page.Keys[i], owner, now))
 	}
 	return list, nil
 }
@@ -56,9 +57,9 @@ func (s *service) GetKey(ctx context.Context, request api.GetKeyRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	view := s.view(&key, owner, s.now())
+	view := s.viewWithUses(ctx, &key, owner, s.now())
 	s.showQuotas(ctx, &view, &key)
-	return api.GetKey200JSONResponse(view), nil
+	return api.GetKey200JSONResponse{Body: view, Headers: api.GetKey200ResponseHeaders{ETag: etag(key.Revision)}}, nil
 }
 
 // visibleKey returns a key that the caller may know of, with its owner.
@@ -72,7 +73,7 @@ func (s *service) visibleKey(ctx context.Context, id string) (store.Key, *store.
 		return store.Key{}, nil, fromStore("read key", err)
 	}
 	if !seesKey(c, &key) {
-		return store.Key{}, nil, problemKeyNotFound()
+		return store.Key{}, nil, hide(problemKeyNotFound())
 	}
 	owner, err := s.owner(ctx, &key)
 	return key, owner, err
@@ -106,12 +107,16 @@ func (s *service) RevokeKey(ctx context.Context, request api.RevokeKeyRequestObj
 		if err := mayTouch(c, k, "revoked"); err != nil {
 			return store.Audit{}, err
 		}
+		if err := checkMatch(request.Params.IfMatch, k.Revision); err != nil {
+			return store.Audit{}, err
+		}
 		if !k.RevokedAt.IsZero() {
 			return store.Audit{}, errUnchanged
 		}
 		before := *k
 		k.RevokedAt, k.UpdatedAt = now, now
-		return c.audit(actionRevoke, now, &before, k), nil
+		forgetRequests(k, now)
+		return c.audit(audit.KeyRevoke, now, &before, k), nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {
 		return nil, fromStore("revoke key", err)
@@ -123,9 +128,9 @@ func (s *service) RevokeKey(ctx context.Context, request api.RevokeKeyRequestObj
 func mayTouch(c caller, k *store.Key, done string) error {
 	switch {
 	case !seesKey(c, k):
-		return problemKeyNotFound()
+		return hide(problemKeyNotFound())
 	case k.Declared:
-		return newProblem(codeKeyDeclared, "the key is declared in the collector's configuration and can only be %s there: change its entry in keys and restart", done)
+		return newProblem(codeKeyDeclared, "the key is declared in the collector's configuration, or an applied document, and can only be %s there: change its entry in keys, then restart or apply", done)
 	}
 	return nil
 }

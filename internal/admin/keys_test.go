@@ -24,7 +24,7 @@ func TestLifeOfAKeyThroughTheClient(t *testing.T) {
 	c := h.as(h.admin)
 	ctx := t.Context()
 
-	made, err := c.CreateKeyWithResponse(ctx, client.KeyCreate{Name: "checkout", Scopes: []client.Scope{client.ScopeTracesWrite}, Projects: []string{"shop"}})
+	made, err := c.CreateKeyWithResponse(ctx, &client.CreateKeyParams{}, client.KeyCreate{Name: "checkout", Scopes: []client.Scope{client.ScopeTracesWrite}, Projects: []string{"shop"}})
 	require.NoError(t, err)
 	require.NoError(t, client.Check(made.HTTPResponse, made.Body))
 	require.NotNil(t, made.JSON201)
@@ -42,7 +42,7 @@ func TestLifeOfAKeyThroughTheClient(t *testing.T) {
 	made.JSON201.Key = nil
 	assert.Equal(t, made.JSON201, shown.JSON200)
 
-	changed, err := c.UpdateKeyWithResponse(ctx, id, client.KeyPatch{
+	changed, err := c.UpdateKeyWithResponse(ctx, id, &client.UpdateKeyParams{}, client.KeyPatch{
 		Description: nullable.NewNullableWithValue("sends orders"), Projects: nullable.NewNullNullable[[]string](),
 	})
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestLifeOfAKeyThroughTheClient(t *testing.T) {
 	assert.Empty(t, changed.JSON200.Projects)
 	assert.Equal(t, []client.Scope{client.ScopeTracesWrite}, changed.JSON200.Scopes)
 
-	revoked, err := c.RevokeKeyWithResponse(ctx, id)
+	revoked, err := c.RevokeKeyWithResponse(ctx, id, &client.RevokeKeyParams{})
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusNoContent, revoked.StatusCode())
 	listed, err := c.ListKeysWithResponse(ctx, &client.ListKeysParams{Status: new(client.KeyStatusRevoked)})
@@ -60,7 +60,7 @@ func TestLifeOfAKeyThroughTheClient(t *testing.T) {
 	assert.Equal(t, id, listed.JSON200.Data[0].ID)
 	assert.Equal(t, client.KeyStatusRevoked, listed.JSON200.Data[0].Status)
 
-	again, err := c.UpdateKeyWithResponse(ctx, id, client.KeyPatch{Name: new("late")})
+	again, err := c.UpdateKeyWithResponse(ctx, id, &client.UpdateKeyParams{}, client.KeyPatch{Name: new("late")})
 	require.NoError(t, err)
 	var refused *client.Error
 	require.ErrorAs(t, client.Check(again.HTTPResponse, again.Body), &refused)
@@ -310,6 +310,8 @@ func TestEveryChangeIsAuditedAndNothingElse(t *testing.T) {
 		assert.Equal(t, actor, records[i].Actor)
 		assert.Equal(t, epoch, records[i].Time)
 	}
+	assert.Contains(t, records[0].Changes, "secrets")
+	delete(records[0].Changes, "secrets")
 	assert.Equal(t, map[string]store.Change{
 		"name": {To: "k"}, "type": {To: "user"}, "environment": {To: "live"}, "ownerId": {To: "zoe"}, "scopes": {To: []any{"traces:read"}},
 		"allowedIps": {To: []any{"10.0.0.0/8"}}, "expiresAt": {To: "2027-01-01T00:00:00Z"},

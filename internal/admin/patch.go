@@ -9,6 +9,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/audit"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -30,6 +31,7 @@ func (s *service) UpdateKey(ctx context.Context, request api.UpdateKeyRequestObj
 	if err != nil {
 		return nil, err
 	}
+	change.ifMatch = request.Params.IfMatch
 	stored, err := s.store.UpdateKey(ctx, key.ID, func(k *store.Key) (store.Audit, error) {
 		key = *k
 		return change.edit(c, has, owner, k)
@@ -40,7 +42,10 @@ func (s *service) UpdateKey(ctx context.Context, request api.UpdateKeyRequestObj
 	case err != nil:
 		return nil, fromStore("update key", err)
 	}
-	return api.UpdateKey200JSONResponse(s.view(&stored, owner, change.at)), nil
+	return api.UpdateKey200JSONResponse{
+		Body:    s.viewWithUses(ctx, &stored, owner, change.at),
+		Headers: api.UpdateKey200ResponseHeaders{ETag: etag(stored.Revision)},
+	}, nil
 }
 
 // patch is a merge patch (RFC 7396) whose values have been checked. Each of its
@@ -49,6 +54,7 @@ func (s *service) UpdateKey(ctx context.Context, request api.UpdateKeyRequestObj
 type patch struct {
 	at          time.Time
 	assignments []func(*store.Key)
+	ifMatch     *string // version to change; nil: any
 	setsRole    bool
 	setsScopes  bool
 }
@@ -83,14 +89,9 @@ func (p *patch) assign(assignment func(*store.Key)) {
 
 // assignNullable assigns a field that null clears.
 func assignNullable[In, Out any](p *patch, field nullable.Nullable[In], read func(In) Out, set func(*store.Key, Out)) {
-	if !field.IsSpecified() {
-		return
+	if v, given := patched(field, read); given {
+		p.assign(func(k *store.Key) { set(k, v) })
 	}
-	var v Out
-	if !field.IsNull() {
-		v = read(field.MustGet())
-	}
-	p.assign(func(k *store.Key) { set(k, v) })
 }
 
 // edit applies the patch to a record where the caller may, and returns the
@@ -111,12 +112,13 @@ func (p patch) edit(c caller, has rights, owner *store.User, k *store.Key) (stor
 			return store.Audit{}, err
 		}
 	}
-	audit := c.audit(actionUpdate, p.at, &before, k)
-	if len(audit.Changes) == 0 {
+	record := c.audit(audit.KeyUpdate, p.at, &before, k)
+	if len(record.Changes) == 0 {
 		return store.Audit{}, errUnchanged
 	}
+	forgetRequests(k, p.at)
 	k.UpdatedAt = p.at
-	return audit, nil
+	return record, nil
 }
 
 // fits refuses patches that no caller may make.
@@ -129,5 +131,5 @@ func (p patch) fits(c caller, k *store.Key) error {
 	case p.setsRole && k.Type == identity.UserKey:
 		return problemFields([]api.FieldError{fieldError("/role", ruleRoleOfUserKey)})
 	}
-	return nil
+	return checkMatch(p.ifMatch, k.Revision)
 }

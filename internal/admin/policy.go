@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -17,7 +18,8 @@ import (
 // none.
 type caller struct {
 	*identity.Identity
-	address netip.Addr // invalid where unknown
+	address netip.Addr        // invalid where unknown
+	key     credential.Secret // zero where unknown
 }
 
 func (c caller) admin() bool { return c.Scopes.Has(identity.Admin) }
@@ -27,15 +29,29 @@ func mayManageKeys(c caller) error {
 	if c.admin() || (c.KeyType == identity.UserKey && c.OwnerID != "") {
 		return nil
 	}
-	return newProblem(codeNotPermitted, "a system key without the scope admin may not see or change keys: use an administrator's or a user's key")
+	return newProblem(codeNotPermitted, "a system key without the scope admin may not see or change keys and users: use an administrator's or a user's key")
 }
 
-// mayBackUp refuses all but administrators: a backup holds everybody's records.
-func mayBackUp(c caller) error {
+// mayAdminister refuses all but administrators: what they ask for is everybody's.
+// Deed completes "only an administrator may".
+func mayAdminister(c caller, deed string) error {
 	if c.admin() {
 		return nil
 	}
-	return newProblem(codeNotPermitted, "only an administrator may make a backup: use a key with the scope admin")
+	return newProblem(codeNotPermitted, "only an administrator may %s: use a key with the scope admin", deed)
+}
+
+// mayIntrospect refuses callers that no other key is any business of.
+func mayIntrospect(c caller) error {
+	if c.Scopes.Has(identity.KeysVerify) {
+		return nil
+	}
+	return newProblem(codeNotPermitted, "asking about another key takes the scope keys:verify: use a key that has it")
+}
+
+// seesUser reports whether the user exists as far as the caller is told.
+func seesUser(c caller, id string) bool {
+	return c.admin() || (c.KeyType == identity.UserKey && c.OwnerID == id)
 }
 
 // seesKey reports whether the key exists as far as the caller is told. Others'
@@ -159,6 +175,8 @@ func mayCreate(c caller, has rights, k *store.Key) error {
 		return problemPlan()
 	case len(k.Limits) > 0:
 		return problemLimits()
+	case recorded(k):
+		return problemAdminOnly("digest", "only an administrator may record a key that exists already")
 	}
 	if fields := rightsOf(k).beyond(has); len(fields) > 0 {
 		return problemExceeds(fields)
@@ -188,6 +206,24 @@ func mayUpdate(c caller, has rights, before, after *store.Key) error {
 	}
 	return newProblem(codeExceedsCaller, "the key has more %s than the key used for this call, which therefore may not raise its %s: use that key or ask an administrator",
 		strings.Join(excess, ", "), strings.Join(raised, ", "))
+}
+
+// mayRotate refuses a rotation: whoever makes a key's new secret holds the key,
+// with all that it has, its limits included. The key used for the call may
+// always rotate itself.
+func mayRotate(c caller, has rights, k *store.Key, policy *limit.Policy) error {
+	if c.admin() || k.ID == c.KeyID {
+		return nil
+	}
+	excess := rightsOf(k).beyond(has)
+	if !policy.Within(c.Limits) {
+		excess = append(excess, "limits")
+	}
+	if len(excess) == 0 {
+		return nil
+	}
+	return newProblem(codeExceedsCaller, "the key has more than the key used for this call, which may therefore not get its secret: %s; use that key itself or one with the scope admin",
+		strings.Join(excess, ", "))
 }
 
 func intersection(a, b []string) []string {

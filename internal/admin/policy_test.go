@@ -121,7 +121,7 @@ func (v verdict) manage() {
 
 func (v verdict) backUp() {
 	v.t.Helper()
-	v.is(mayBackUp(v.caller), "make a backup")
+	v.is(mayAdminister(v.caller, "make a backup"), "make a backup")
 }
 
 func (p policy) sees(k holder) bool { return seesKey(p.caller, k.record()) }

@@ -31,9 +31,17 @@ const (
 	codeExceedsCaller    code = "exceeds_caller"
 	codeNotFound         code = "not_found"
 	codeKeyNotFound      code = "key_not_found"
+	codeUserNotFound     code = "user_not_found"
 	codeMethodNotAllowed code = "method_not_allowed"
 	codeKeyRevoked       code = "key_revoked"
+	codeKeyExpired       code = "key_expired"
 	codeKeyDeclared      code = "key_declared"
+	codeUserDeclared     code = "user_declared"
+	codeUserBuiltin      code = "user_builtin"
+	codeRequestSpent     code = "idempotency_spent"
+	codeDeclaration      code = "declaration_conflict"
+	codePrecondition     code = "precondition_failed"
+	codeRequestMismatch  code = "idempotency_mismatch"
 	codeAlreadyExists    code = "already_exists"
 	codeBodyTooLarge     code = "body_too_large"
 	codeUnsupportedMedia code = "unsupported_media_type"
@@ -62,9 +70,17 @@ var statusOf = map[code]int{
 	codeExceedsCaller:    http.StatusForbidden,
 	codeNotFound:         http.StatusNotFound,
 	codeKeyNotFound:      http.StatusNotFound,
+	codeUserNotFound:     http.StatusNotFound,
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 	codeKeyRevoked:       http.StatusConflict,
+	codeKeyExpired:       http.StatusConflict,
 	codeKeyDeclared:      http.StatusConflict,
+	codeUserDeclared:     http.StatusConflict,
+	codeUserBuiltin:      http.StatusConflict,
+	codeRequestSpent:     http.StatusConflict,
+	codeDeclaration:      http.StatusConflict,
+	codePrecondition:     http.StatusPreconditionFailed,
+	codeRequestMismatch:  http.StatusUnprocessableEntity,
 	codeAlreadyExists:    http.StatusConflict,
 	codeBodyTooLarge:     http.StatusRequestEntityTooLarge,
 	codeUnsupportedMedia: http.StatusUnsupportedMediaType,
@@ -85,6 +101,7 @@ type problem struct {
 	fields     []api.FieldError
 	retryAfter time.Duration
 	allow      string // of a 405
+	hidden     bool   // the record is there, and not the caller's to know of
 	cause      error
 }
 
@@ -109,6 +126,17 @@ func problemNoRoute() *problem {
 func problemMethod(method, allow string) *problem {
 	p := newProblem(codeMethodNotAllowed, "this path does not know the method %s: use %s", clip(method), allow)
 	p.allow = allow
+	return p
+}
+
+func problemUserNotFound() *problem {
+	return newProblem(codeUserNotFound, "no such user, or not yours to see: list users with GET %s/users", api.BasePath)
+}
+
+// hide turns the problem of a record that is not there into that of one that
+// the caller must not know of. To the caller they are the same.
+func hide(p *problem) *problem {
+	p.hidden = true
 	return p
 }
 
@@ -167,9 +195,27 @@ func fromStore(operation string, err error) error {
 	return p
 }
 
-// writeProblem answers an error and logs what is no fault of the caller's.
+// fromUserStore is fromStore for operations on users.
+func fromUserStore(operation string, err error) error {
+	if _, ok := errors.AsType[*problem](err); err == nil || ok {
+		return err
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return problemUserNotFound()
+	case errors.Is(err, store.ErrExists):
+		p := newProblem(codeAlreadyExists, "another user has this email: look with GET %s/users?q=…, or leave it out", api.BasePath)
+		p.fields = append(p.fields, fieldError("/email", "must be no other user's"))
+		return p
+	}
+	return fromStore(operation, err)
+}
+
+// writeProblem answers an error, logs what is no fault of the caller's, and
+// records in the audit log what the caller may not.
 func (s *service) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
+	s.auditRefusal(r, p)
 	if p.cause != nil && !errors.Is(p.cause, context.Canceled) {
 		s.log.Error("admin API: request failed",
 			zap.String("route", r.Pattern), zap.Int("status", p.status),

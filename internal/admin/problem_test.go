@@ -27,7 +27,7 @@ var refusals = map[identity.Reason]int{
 	identity.NoCredential: 401, identity.MalformedCredential: 401, identity.ConflictingKeys: 401, identity.UnknownKey: 401,
 	identity.RevokedKey: 401, identity.ExpiredKey: 401, identity.DisabledKey: 401, identity.NoIdentity: 401,
 	identity.MissingScope: 403, identity.AddressNotAllowed: 403, identity.ProjectNotAllowed: 403,
-	identity.TooManyFailures: 429, identity.KeyUnresolvable: 503,
+	identity.TooManyFailures: 429, identity.RateLimited: 429, identity.ConcurrencyExceeded: 429, identity.KeyUnresolvable: 503,
 }
 
 func TestEveryCodeIsInTheDocumentWithItsStatus(t *testing.T) {
@@ -66,12 +66,12 @@ func TestEveryCodeIsReachable(t *testing.T) {
 	require.Equal(t, 204, h.revoke(h.admin, revoked.ID).status)
 	_, declared := h.keyAndID(store.Key{Name: "declared", OwnerID: "admin", Scopes: []identity.Scope{identity.TracesRead}, Declared: true})
 
+	_, expired := h.keyAndID(store.Key{Name: "expired", OwnerID: "admin", Scopes: []identity.Scope{identity.TracesRead}, ExpiresAt: epoch})
+	h.declaredUser("dora")
+
 	unbacked := newHarnessWith(t, func(o *Options) { o.Backup = nil })
 
 	const keys = "/api/v1/api-keys"
-	with := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set(name, value) }
-	}
 	failing := func(method string, err error, call func() answer) func() answer {
 		return func() answer {
 			h.store.fail.Store(method, err)
@@ -92,11 +92,33 @@ func TestEveryCodeIsReachable(t *testing.T) {
 		"Method Not Allowed method_not_allowed": func() answer {
 			return h.do(h.admin, http.MethodPut, keys, `{}`)
 		},
-		"Conflict key_revoked":    func() answer { return h.patch(h.admin, revoked.ID, `{"name":"x"}`) },
-		"Conflict key_declared":   func() answer { return h.patch(h.admin, declared, `{"name":"x"}`) },
-		"Conflict already_exists": failing("CreateKey", store.ErrExists, createPlain),
+		"Conflict key_revoked":     func() answer { return h.patch(h.admin, revoked.ID, `{"name":"x"}`) },
+		"Conflict key_declared":    func() answer { return h.patch(h.admin, declared, `{"name":"x"}`) },
+		"Conflict already_exists":  failing("CreateKey", store.ErrExists, createPlain),
+		"Not Found user_not_found": func() answer { return h.get(h.admin, "/users/nobody") },
+		"Conflict key_expired":     func() answer { return h.rotate(h.admin, expired, `{}`) },
+		"Conflict user_declared":   func() answer { return h.patchUser(h.admin, "dora", `{"active":false}`) },
+		"Conflict user_builtin":    func() answer { return h.patchUser(h.admin, "admin", `{"active":false}`) },
+		"Conflict declaration_conflict": func() answer {
+			return h.apply(h.admin, `{"users":[{"id":"ada","name":"Ada"}]}`)
+		},
+		"Conflict idempotency_spent": func() answer {
+			once := with("Idempotency-Key", "spent")
+			made := keyOf(t, h.do(h.admin, http.MethodPost, keys, `{"name":"k","scopes":["traces:read"]}`, once))
+			require.Equal(t, 200, h.rotate(h.admin, made.ID, `{}`).status)
+			require.Equal(t, 200, h.rotate(h.admin, made.ID, `{}`).status)
+			return h.do(h.admin, http.MethodPost, keys, `{"name":"k","scopes":["traces:read"]}`, once)
+		},
+		"Precondition Failed precondition_failed": func() answer {
+			return h.do(h.admin, http.MethodPatch, keys+"/"+plain.ID, `{"name":"x"}`, with("If-Match", `"0"`))
+		},
+		"Unprocessable Entity idempotency_mismatch": func() answer {
+			once := with("Idempotency-Key", "mismatch")
+			require.Equal(t, 200, h.do(h.admin, http.MethodPost, keys+"/"+plain.ID+"/rotate", `{}`, once).status)
+			return h.do(h.admin, http.MethodPost, keys+"/"+plain.ID+"/rotate", `{"gracePeriod":"0"}`, once)
+		},
 		"Request Entity Too Large body_too_large": func() answer {
-			return h.create(h.admin, `{"name":"`+strings.Repeat("x", maxBody)+`"}`)
+			return h.create(h.admin, `{"name":"`+strings.Repeat("x", int(usualBounds.size))+`"}`)
 		},
 		"Unsupported Media Type unsupported_media_type": func() answer {
 			return h.do(h.admin, http.MethodPost, keys, `{}`, with("Content-Type", "application/x-www-form-urlencoded"))
@@ -229,7 +251,7 @@ func TestAnAdmissionThatWasRefusedIsNoAdmission(t *testing.T) {
 			return a, nil
 		},
 	} {
-		handler, err := New(Options{Store: h.store, Authenticate: authenticate, Plans: h.plans})
+		handler, err := New(Options{Store: h.store, Door: otherDoor{h, authenticate}, Plans: h.plans})
 		require.NoError(t, err)
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, api.BasePath+"/whoami", nil))
@@ -237,16 +259,26 @@ func TestAnAdmissionThatWasRefusedIsNoAdmission(t *testing.T) {
 	}
 }
 
+// otherDoor authenticates in another way.
+type otherDoor struct {
+	Door
+	authenticate func(*http.Request) (*identity.Admission, error)
+}
+
+func (d otherDoor) Authenticate(r *http.Request) (*identity.Admission, error) {
+	return d.authenticate(r)
+}
+
 func TestNewChecksItsOptions(t *testing.T) {
 	h := newHarness(t)
-	good := Options{Store: h.store, Authenticate: func(*http.Request) (*identity.Admission, error) { return nil, nil }, Plans: h.plans}
+	good := Options{Store: h.store, Door: h, Plans: h.plans}
 	_, err := New(good)
 	require.NoError(t, err)
 	for want, spoil := range map[string]func(*Options){
-		"Store is required":        func(o *Options) { o.Store = nil },
-		"Authenticate is required": func(o *Options) { o.Authenticate = nil },
-		"Plans is required":        func(o *Options) { o.Plans = nil },
-		`"PX"`:                     func(o *Options) { o.Format.Prefix = "PX" },
+		"Store is required": func(o *Options) { o.Store = nil },
+		"Door is required":  func(o *Options) { o.Door = nil },
+		"Plans is required": func(o *Options) { o.Plans = nil },
+		`"PX"`:              func(o *Options) { o.Format.Prefix = "PX" },
 	} {
 		bad := good
 		spoil(&bad)

@@ -32,7 +32,7 @@ func TestConcurrentChangesOfOneKeyAreOneStory(t *testing.T) {
 	require.Equal(t, "key.create", records[0].Action)
 	name := "start"
 	for i, r := range records[1:] {
-		if r.Action == actionRevoke {
+		if r.Action == "key.revoke" {
 			assert.Len(t, records, i+2, "a revoked key is not changed")
 			continue
 		}

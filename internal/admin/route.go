@@ -24,6 +24,7 @@ func (s *service) handler() http.Handler {
 	guarded := guardedMux{ServeMux: mux, guard: s.guard}
 	guarded.HandleFunc("GET "+api.BasePath+"/openapi.json", s.spec.serve)
 	guarded.HandleFunc("GET "+api.BasePath+"/backup", s.serveBackup)
+	guarded.HandleFunc("POST "+api.BasePath+"/introspect", s.introspect)
 	strict := api.NewStrictHandlerWithOptions(s, nil, api.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  s.refuseUndecodable,
 		ResponseErrorHandlerFunc: s.writeProblem,
@@ -63,7 +64,7 @@ func (s *service) guard(next http.Handler) http.Handler {
 			s.writeProblem(w, r, refusal)
 			return
 		}
-		c := caller{Identity: admission.Identity, address: s.clientAddr(r)}
+		c := caller{Identity: admission.Identity, address: s.door.ClientAddr(r), key: s.door.Credential(r)}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		if err := s.validateRequest(w, r); err != nil {
 			s.writeProblem(w, r, err)
@@ -80,7 +81,7 @@ func callerIn(ctx context.Context) caller { return ctx.Value(callerKey{}).(calle
 
 // admissionOf returns the admission of a request whose key may make calls.
 func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
-	admission, err := s.authenticate(r)
+	admission, err := s.door.Authenticate(r)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +99,10 @@ func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
 // redirected write is lost.
 func (s *service) dispatch(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isVerify(r.URL.Path) { // before the mux, to which not every path is one
+			s.verify(w, r)
+			return
+		}
 		fallback, pattern := mux.Handler(r)
 		switch {
 		case path.Clean(r.URL.Path) != r.URL.Path:

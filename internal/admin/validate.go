@@ -30,7 +30,10 @@ func (s *service) validateRequest(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if route.Operation.RequestBody != nil {
+	if body := route.Operation.RequestBody; body != nil {
+		if body.Value.Content.Get(jsonType) == nil {
+			return nil // read by its handler
+		}
 		if err := s.checkBody(w, r); err != nil {
 			return err
 		}
@@ -47,6 +50,7 @@ var validation = &openapi3filter.Options{
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{
 		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkTime)),
 		openapi3.WithStringFormatValidator("window", openapi3.NewCallbackValidator(checkWindow)),
+		openapi3.WithStringFormatValidator("grace", openapi3.NewCallbackValidator(checkGrace)),
 	},
 }
 
@@ -67,6 +71,14 @@ func checkWindow(text string) error {
 	window, err := limit.ParseWindow(text)
 	if err == nil && (window < limit.MinWindow || window > limit.MaxWindow) {
 		err = errors.New("window out of range")
+	}
+	return err
+}
+
+func checkGrace(text string) error {
+	grace, err := parseGrace(text)
+	if err == nil && (grace < 0 || grace > maxGrace) {
+		err = errors.New("grace period out of range")
 	}
 	return err
 }
@@ -218,6 +230,7 @@ func ruleOf(e *openapi3.SchemaError) rule {
 
 var formatRules = map[string]string{
 	"date-time": "must be a time such as 2027-01-01T00:00:00Z (RFC 3339)",
+	"grace":     "must be a length of 0 to 90d such as 0, 30m, 24h or 7d",
 	"window":    fmt.Sprintf("must be a length of %s to %s such as 30s, 1m, 6h or 31d", limit.MinWindow, limit.MaxWindow),
 }
 

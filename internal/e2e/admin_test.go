@@ -89,7 +89,7 @@ func (a *admin) tryCreate(ctx context.Context, edits ...edit) (key, error) {
 	for _, e := range edits {
 		e(&body)
 	}
-	answer, err := a.api.CreateKeyWithResponse(ctx, body)
+	answer, err := a.api.CreateKeyWithResponse(ctx, nil, body)
 	if err != nil {
 		return key{}, err
 	}
@@ -105,7 +105,7 @@ func (a *admin) revoke(t *testing.T, id string) {
 }
 
 func (a *admin) tryRevoke(ctx context.Context, id string) error {
-	answer, err := a.api.RevokeKeyWithResponse(ctx, id)
+	answer, err := a.api.RevokeKeyWithResponse(ctx, id, nil)
 	if err != nil {
 		return err
 	}

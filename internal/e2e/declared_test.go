@@ -40,14 +40,42 @@ func TestDeclaredKeysLiveAsLongAsTheirDeclaration(t *testing.T) {
 	assert.Equal(t, codes.OK, sendGRPC(t, with, traces, traces.request(), bearer(secret)).code)
 }
 
+func TestAKeyOfADeclaredUserLivesAsLongAsTheUsersDeclaration(t *testing.T) {
+	t.Parallel()
+	minted := credential.Format{}.Mint(credential.Live)
+	digest := minted.Digest()
+	v := newVault(t)
+	secret := v.keep(minted.Reveal())
+	key := fmt.Sprintf("keys: [{name: notebook, type: user, owner_id: ada, digest: 'sha256:%x', scopes: ['traces:write']}]", digest[:])
+	with := "extensions: {apikeyauth: {users: [{id: ada, email: ada@example.com}], " + key + "}}"
+	without := "extensions: {apikeyauth: {" + key + "}}"
+
+	c := start(t, options{vault: v, overlay: with})
+	for _, s := range senders {
+		assert.Equal(t, codes.OK, s.send(t, c, traces, traces.request(), bearer(secret)).code, s.name)
+	}
+	id := c.sink.spans()[0].Attributes().AsRaw()["apikey.id"].(string)
+	assert.Equal(t, client.KeyStatusActive, c.statuses(t)[id])
+
+	gone := c.restart(t, without)
+	for _, s := range senders {
+		assert.Equal(t, codes.Unauthenticated, s.send(t, gone, traces, traces.request(), bearer(secret)).code, s.name)
+	}
+	assert.Equal(t, client.KeyStatusDisabled, gone.statuses(t)[id])
+
+	back := gone.restart(t, with)
+	assert.Equal(t, codes.OK, sendGRPC(t, back, traces, traces.request(), bearer(secret)).code)
+	assert.Equal(t, client.KeyStatusActive, back.statuses(t)[id])
+}
+
 func checkReadOnly(t *testing.T, c *collector, id string) {
 	t.Helper()
 	name := "another"
-	patched, err := c.api.UpdateKeyWithResponse(t.Context(), id, client.KeyPatch{Name: &name})
+	patched, err := c.api.UpdateKeyWithResponse(t.Context(), id, nil, client.KeyPatch{Name: &name})
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusConflict, patched.StatusCode())
 	assert.Equal(t, "key_declared", patched.ApplicationProblemJSONDefault.Code)
-	revoked, err := c.api.RevokeKeyWithResponse(t.Context(), id)
+	revoked, err := c.api.RevokeKeyWithResponse(t.Context(), id, nil)
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusConflict, revoked.StatusCode())
 	assert.Equal(t, client.KeyStatusActive, c.statuses(t)[id])

@@ -13,7 +13,7 @@ import (
 
 func (a *admin) change(t *testing.T, id string, patch client.KeyPatch) {
 	t.Helper()
-	answer, err := a.api.UpdateKeyWithResponse(t.Context(), id, patch)
+	answer, err := a.api.UpdateKeyWithResponse(t.Context(), id, nil, patch)
 	require.NoError(t, err)
 	require.NoError(t, client.Check(answer.HTTPResponse, answer.Body))
 }

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/audit"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -43,6 +45,9 @@ type Outcome struct {
 	// AdminKeyUnusable is set where the configured key is one that was revoked
 	// or has expired, and so does not open anything.
 	AdminKeyUnusable bool
+	// AdminKeyReplaced is set where the configured key is a former secret of the
+	// bootstrap key: it opens nothing, or not for long, and does not come back.
+	AdminKeyReplaced bool
 }
 
 // Run is idempotent and may be interrupted at any point: the next run
@@ -57,7 +62,7 @@ func (b Bootstrap) Run(ctx context.Context) (Outcome, error) {
 	var out Outcome
 	switch {
 	case b.AdminKey != "":
-		out.AdminKeyUnusable, err = b.useConfiguredKey(ctx)
+		out, err = b.useConfiguredKey(ctx)
 	case firstStart:
 		out.KeyFile, err = b.mintKey(ctx)
 	}
@@ -76,7 +81,9 @@ func (b Bootstrap) createAdmin(ctx context.Context) error {
 		ID: store.BuiltinUserID, Name: "Administrator", Role: identity.AdminRole, Active: true,
 		CreatedAt: now, UpdatedAt: now,
 	}
-	_, err := b.Store.CreateUser(ctx, user, store.Audit{Time: now, Action: "user.create", Target: user.ID})
+	_, err := b.Store.CreateUser(ctx, user, store.Audit{
+		Time: now, Action: audit.UserCreate, Target: user.ID, Changes: audit.UserChanges(nil, &user),
+	})
 	if err != nil {
 		return fmt.Errorf("create built-in user %q: %w", user.ID, err)
 	}
@@ -85,27 +92,40 @@ func (b Bootstrap) createAdmin(ctx context.Context) error {
 
 // useConfiguredKey makes the configured key the bootstrap key. Where another
 // was, its secret is replaced: changing the setting is how an operator who lost
-// the key gets in again.
-func (b Bootstrap) useConfiguredKey(ctx context.Context) (unusable bool, err error) {
+// the key gets in again. A secret that was replaced stays so: the configuration
+// may be older than the rotation that took a leaked one out of use.
+func (b Bootstrap) useConfiguredKey(ctx context.Context) (Outcome, error) {
 	secret, err := ParseAdminKey(b.Format, b.AdminKey)
 	if err != nil {
-		return false, err
+		return Outcome{}, err
 	}
-	known, err := b.Store.KeyByDigest(ctx, store.Digest(secret.Digest()))
+	digest := store.Digest(secret.Digest())
+	known, err := b.Store.KeyByDigest(ctx, digest)
 	if err == nil {
-		return known.StatusAt(b.Now(), nil) != store.Active, nil
+		return b.outcomeOf(&known, digest), nil
 	}
 	if !errors.Is(err, store.ErrNotFound) {
-		return false, fmt.Errorf("look up bootstrap key: %w", err)
+		return Outcome{}, fmt.Errorf("look up bootstrap key: %w", err)
 	}
-	current, found, err := b.activeKey(ctx)
-	if err != nil {
-		return false, err
+	former, current, err := b.bootstrapKeys(ctx, digest)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case former != nil:
+		return b.outcomeOf(former, digest), nil
+	case current != nil:
+		return b.replaceSecret(ctx, current.ID, secret)
 	}
-	if found {
-		return false, b.replaceSecret(ctx, current.ID, secret)
+	return Outcome{}, b.createKey(ctx, secret)
+}
+
+// outcomeOf tells what a configured key is good for that is, or was, one of the
+// key's secrets.
+func (b Bootstrap) outcomeOf(key *store.Key, digest store.Digest) Outcome {
+	if key.StatusAt(b.Now(), nil) != store.Active {
+		return Outcome{AdminKeyUnusable: true}
 	}
-	return false, b.createKey(ctx, secret)
+	return Outcome{AdminKeyReplaced: key.Bootstrap && (len(key.Secrets) == 0 || key.Secrets[0].Digest != digest)}
 }
 
 // ParseAdminKey checks that text is a system key.
@@ -120,31 +140,59 @@ func ParseAdminKey(format credential.Format, text string) (credential.Secret, er
 	return secret, nil
 }
 
-// activeKey returns the bootstrap key that is not revoked.
-func (b Bootstrap) activeKey(ctx context.Context) (store.Key, bool, error) {
-	filter := store.KeyFilter{Type: identity.SystemKey, Status: store.Active, Now: b.Now()}
-	for key, err := range allKeys(ctx, b.Store, filter) {
-		if err != nil {
-			return store.Key{}, false, err
-		}
-		if key.Bootstrap {
-			return key, true, nil
+// bootstrapKeys returns the bootstrap key that had the secret once, whatever its
+// state, and the one that is in force; nil where there is none.
+func (b Bootstrap) bootstrapKeys(ctx context.Context, digest store.Digest) (former, current *store.Key, err error) {
+	for key, err := range allKeys(ctx, b.Store, store.KeyFilter{Type: identity.SystemKey}) {
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !key.Bootstrap:
+		case slices.Contains(key.Retired, digest):
+			return &key, nil, nil
+		case current == nil && key.StatusAt(b.Now(), nil) == store.Active:
+			current = &key
 		}
 	}
-	return store.Key{}, false, nil
+	return nil, current, nil
 }
 
-func (b Bootstrap) replaceSecret(ctx context.Context, id string, secret credential.Secret) error {
+// replaceSecret decides again what is to be done: the key may have changed since
+// it was looked up, by another collector that starts with the same setting.
+func (b Bootstrap) replaceSecret(ctx context.Context, id string, secret credential.Secret) (Outcome, error) {
 	now := b.Now()
+	var out Outcome
 	_, err := b.Store.UpdateKey(ctx, id, func(k *store.Key) (store.Audit, error) {
+		digest := store.Digest(secret.Digest())
+		_, has := k.Secret(digest)
+		if has || slices.Contains(k.Retired, digest) || k.StatusAt(now, nil) != store.Active {
+			out = b.outcomeOf(k, digest)
+			return store.Audit{}, errAsWanted
+		}
+		before := *k
+		k.Retired = retired(k)
 		k.Secrets = []store.Secret{newSecret(secret, now)}
 		k.UpdatedAt = now
-		return store.Audit{Time: now, Action: "key.rotate", Target: id}, nil
+		return store.Audit{Time: now, Action: audit.KeyRotate, Target: id, Changes: audit.KeyChanges(&before, k)}, nil
 	})
-	if err != nil {
-		return fmt.Errorf("replace secret of bootstrap key %s: %w", id, err)
+	if err != nil && !errors.Is(err, errAsWanted) {
+		return Outcome{}, fmt.Errorf("replace secret of bootstrap key %s: %w", id, err)
 	}
-	return nil
+	return out, nil
+}
+
+// maxRetired bounds how many former secrets are remembered.
+const maxRetired = 64
+
+// retired returns the key's former secrets, newest first, with all that it has
+// now among them.
+func retired(k *store.Key) []store.Digest {
+	var digests []store.Digest
+	for _, s := range k.Secrets {
+		digests = append(digests, s.Digest)
+	}
+	digests = append(digests, k.Retired...)
+	return digests[:min(len(digests), maxRetired)]
 }
 
 func (b Bootstrap) createKey(ctx context.Context, secret credential.Secret) error {
@@ -155,7 +203,9 @@ func (b Bootstrap) createKey(ctx context.Context, secret credential.Secret) erro
 		Scopes: []identity.Scope{identity.Admin}, Plan: unlimitedPlan, Bootstrap: true,
 		Secrets: []store.Secret{newSecret(secret, now)}, CreatedAt: now, UpdatedAt: now,
 	}
-	_, err := b.Store.CreateKey(ctx, key, store.Audit{Time: now, Action: "key.create", Target: key.ID})
+	_, err := b.Store.CreateKey(ctx, key, store.Audit{
+		Time: now, Action: audit.KeyCreate, Target: key.ID, Changes: audit.KeyChanges(nil, &key),
+	})
 	if err != nil {
 		return fmt.Errorf("create bootstrap key: %w", err)
 	}

@@ -1,4 +1,5 @@
-// Package provision brings a store to its configured state when a collector
-// starts: the built-in administrator with its first key, and the keys that are
-// declared in the configuration.
+// Package provision brings a store to its declared state: the built-in
+// administrator with its first key, and the users and keys that a document
+// declares, be it the collector's configuration or one that is applied while the
+// collector runs.
 package provision

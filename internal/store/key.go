@@ -63,7 +63,7 @@ type Key struct {
 	// Declared keys come from a document that declares all of them, and are
 	// read-only elsewhere.
 	Declared bool `json:"declared,omitempty"`
-	// Applied marks a declared key that the configuration has never held: its
+	// Applied marks a declared key that the configuration does not hold: its
 	// document was applied while the collector ran.
 	Applied bool `json:"applied,omitempty"`
 	// Withdrawn marks a declared key that left the configuration. It is

@@ -18,6 +18,66 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AppliedChangeAction.
+const (
+	AppliedChangeActionCreate   AppliedChangeAction = "create"
+	AppliedChangeActionRestore  AppliedChangeAction = "restore"
+	AppliedChangeActionUpdate   AppliedChangeAction = "update"
+	AppliedChangeActionWithdraw AppliedChangeAction = "withdraw"
+)
+
+// Valid indicates whether the value is a known member of the AppliedChangeAction enum.
+func (e AppliedChangeAction) Valid() bool {
+	switch e {
+	case AppliedChangeActionCreate:
+		return true
+	case AppliedChangeActionRestore:
+		return true
+	case AppliedChangeActionUpdate:
+		return true
+	case AppliedChangeActionWithdraw:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AppliedChangeKind.
+const (
+	AppliedChangeKindKey  AppliedChangeKind = "key"
+	AppliedChangeKindUser AppliedChangeKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the AppliedChangeKind enum.
+func (e AppliedChangeKind) Valid() bool {
+	switch e {
+	case AppliedChangeKindKey:
+		return true
+	case AppliedChangeKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditOutcome.
+const (
+	AuditOutcomeRefused AuditOutcome = "refused"
+	AuditOutcomeSuccess AuditOutcome = "success"
+)
+
+// Valid indicates whether the value is a known member of the AuditOutcome enum.
+func (e AuditOutcome) Valid() bool {
+	switch e {
+	case AuditOutcomeRefused:
+		return true
+	case AuditOutcomeSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Environment.
 const (
 	EnvironmentLive Environment = "live"
@@ -30,6 +90,21 @@ func (e Environment) Valid() bool {
 	case EnvironmentLive:
 		return true
 	case EnvironmentTest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IntrospectionTokenType.
+const (
+	IntrospectionTokenTypeBearer IntrospectionTokenType = "Bearer"
+)
+
+// Valid indicates whether the value is a known member of the IntrospectionTokenType enum.
+func (e IntrospectionTokenType) Valid() bool {
+	switch e {
+	case IntrospectionTokenTypeBearer:
 		return true
 	default:
 		return false
@@ -80,15 +155,24 @@ func (e KeyType) Valid() bool {
 
 // Defines values for Preset.
 const (
-	PresetAdmin     Preset = "admin"
-	PresetReadOnly  Preset = "read-only"
-	PresetReadWrite Preset = "read-write"
+	PresetAdmin           Preset = "admin"
+	PresetAnalytics       Preset = "analytics"
+	PresetCiCd            Preset = "ci-cd"
+	PresetInstrumentation Preset = "instrumentation"
+	PresetReadOnly        Preset = "read-only"
+	PresetReadWrite       Preset = "read-write"
 )
 
 // Valid indicates whether the value is a known member of the Preset enum.
 func (e Preset) Valid() bool {
 	switch e {
 	case PresetAdmin:
+		return true
+	case PresetAnalytics:
+		return true
+	case PresetCiCd:
+		return true
+	case PresetInstrumentation:
 		return true
 	case PresetReadOnly:
 		return true
@@ -231,6 +315,135 @@ func (e Unit) Valid() bool {
 	}
 }
 
+// AppliedChange What was done with one record, or would be.
+type AppliedChange struct {
+	Action AppliedChangeAction `json:"action"`
+
+	// Fields The fields that were changed, by name.
+	Fields map[string]AuditChange `json:"fields"`
+	ID     string                 `json:"id"`
+	Kind   AppliedChangeKind      `json:"kind"`
+	Name   string                 `json:"name"`
+}
+
+// AppliedChangeAction defines model for AppliedChange.Action.
+type AppliedChangeAction string
+
+// AppliedChangeKind defines model for AppliedChange.Kind.
+type AppliedChangeKind string
+
+// ApplyResult defines model for ApplyResult.
+type ApplyResult struct {
+	Changes []AppliedChange `json:"changes"`
+	DryRun  bool            `json:"dryRun"`
+
+	// Kept The ids of records that the collector's configuration declares and the document does not name.
+	Kept []string `json:"kept"`
+
+	// Unchanged How many records are as the document says already.
+	Unchanged int `json:"unchanged"`
+}
+
+// AuditChange A field before and after.
+type AuditChange struct {
+	// From null where it was not set.
+	From interface{} `json:"from"`
+
+	// To null where it is not set.
+	To interface{} `json:"to"`
+}
+
+// AuditList A page of the audit log.
+type AuditList struct {
+	Data []AuditRecord `json:"data"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// AuditOutcome What was done, or what a caller tried and may not.
+type AuditOutcome string
+
+// AuditRecord Who did what to what.
+type AuditRecord struct {
+	// Action What was done, such as `key.create`.
+	//
+	// Example: key.create
+	Action string `json:"action"`
+
+	// Actor Who did it; all null for the collector itself.
+	Actor AuditActor `json:"actor"`
+
+	// Changes The fields that were changed, by name. Secrets are never among them.
+	Changes map[string]AuditChange `json:"changes"`
+
+	// Hash Example: sha256:0f343b0931126a20f133d67c2b018a3b1e4d9a3f2f6f2f0a1a8f6d6b7d1c9e55
+	Hash *string `json:"hash"`
+
+	// Outcome What was done, or what a caller tried and may not.
+	Outcome AuditOutcome `json:"outcome"`
+
+	// PreviousHash The hash of the record before; null for the first.
+	PreviousHash *string `json:"previousHash"`
+
+	// Reason The code of the answer to what was refused.
+	Reason *string `json:"reason"`
+
+	// Seq 1, 2, 3 … without gaps.
+	Seq int64 `json:"seq"`
+
+	// Target The id of the key or user that it was done to.
+	Target *string   `json:"target"`
+	Time   time.Time `json:"time"`
+}
+
+// AuditActor Who did it; all null for the collector itself.
+type AuditActor struct {
+	Address *string `json:"address"`
+
+	// KeyID The key used for the call.
+	KeyID *string `json:"keyId"`
+
+	// UserID The user that it belongs to; null for a system key.
+	UserID *string `json:"userId"`
+}
+
+// Declaration A document that declares users and keys; see the collector's configuration, whose fields it has in camelCase.
+type Declaration struct {
+	Keys  []DeclaredKey  `json:"keys,omitempty"`
+	Users []DeclaredUser `json:"users,omitempty"`
+}
+
+// DeclaredKey defines model for DeclaredKey.
+type DeclaredKey struct {
+	AllowedIps        []string   `json:"allowedIps,omitempty"`
+	Description       *string    `json:"description,omitempty"`
+	Digest            *string    `json:"digest,omitempty"`
+	Environment       *string    `json:"environment,omitempty"`
+	ExpectedCountries []string   `json:"expectedCountries,omitempty"`
+	ExpiresAt         *time.Time `json:"expiresAt,omitempty"`
+	Hint              *string    `json:"hint,omitempty"`
+	ID                *string    `json:"id,omitempty"`
+	Limits            []Limit    `json:"limits,omitempty"`
+	Name              *string    `json:"name,omitempty"`
+	OwnerID           *string    `json:"ownerId,omitempty"`
+	Plan              *string    `json:"plan,omitempty"`
+	Preset            *string    `json:"preset,omitempty"`
+	Projects          []string   `json:"projects,omitempty"`
+	Role              *string    `json:"role,omitempty"`
+	Scopes            []string   `json:"scopes,omitempty"`
+	Type              *string    `json:"type,omitempty"`
+}
+
+// DeclaredUser defines model for DeclaredUser.
+type DeclaredUser struct {
+	Active *bool   `json:"active,omitempty"`
+	Email  *string `json:"email,omitempty"`
+	ID     *string `json:"id,omitempty"`
+	Name   *string `json:"name,omitempty"`
+	Role   *string `json:"role,omitempty"`
+}
+
 // Environment Production or development; seen in the prefix of user keys (`px_live_`, `px_test_`).
 type Environment string
 
@@ -249,6 +462,56 @@ type FieldError struct {
 	Pointer *string `json:"pointer,omitempty"`
 }
 
+// IntrospectForm defines model for IntrospectForm.
+type IntrospectForm struct {
+	// Token The API key to judge.
+	Token string `json:"token"`
+
+	// TokenTypeHint Ignored; there is one type of token.
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
+// Introspection RFC 7662, section 2.2. Of a key that is not valid only `active` is there.
+type Introspection struct {
+	Active bool `json:"active"`
+
+	// AllowedIps Empty means everywhere.
+	AllowedIps *[]string `json:"allowed_ips,omitempty"`
+
+	// ClientID The key's id.
+	ClientID *string `json:"client_id,omitempty"`
+
+	// Environment Production or development; seen in the prefix of user keys (`px_live_`, `px_test_`).
+	Environment *Environment `json:"environment,omitempty"`
+
+	// Exp When the key, or this secret of it, ends, in Unix seconds; left out where never.
+	Exp *int64 `json:"exp,omitempty"`
+
+	// Iat When the secret was made, in Unix seconds.
+	Iat     *int64  `json:"iat,omitempty"`
+	KeyName *string `json:"key_name,omitempty"`
+
+	// KeyType A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
+	KeyType *KeyType `json:"key_type,omitempty"`
+	Plan    *string  `json:"plan,omitempty"`
+
+	// Projects Empty means every project.
+	Projects *[]string `json:"projects,omitempty"`
+
+	// Scope The effective scopes, separated by spaces. `admin` implies every other.
+	Scope *string `json:"scope,omitempty"`
+
+	// Sub The id of the key's user, or of the system key itself.
+	Sub       *string                 `json:"sub,omitempty"`
+	TokenType *IntrospectionTokenType `json:"token_type,omitempty"`
+
+	// Username The name of the key's user; not for system keys.
+	Username *string `json:"username,omitempty"`
+}
+
+// IntrospectionTokenType defines model for Introspection.TokenType.
+type IntrospectionTokenType string
+
 // Key An API key.
 type Key struct {
 	// AllowedIps CIDRs that the key may be used from; empty means everywhere.
@@ -261,7 +524,7 @@ type Key struct {
 	// CreatedBy The user or system key that created the key; null for the collector itself.
 	CreatedBy *string `json:"createdBy"`
 
-	// Declared The key comes from the collector's configuration and is read-only here.
+	// Declared The key comes from the collector's configuration, or an applied document, and is read-only here.
 	Declared    bool   `json:"declared"`
 	Description string `json:"description"`
 
@@ -333,6 +596,10 @@ type KeyCreate struct {
 	AllowedIps  []string `json:"allowedIps,omitempty"`
 	Description *string  `json:"description,omitempty"`
 
+	// Digest The SHA-256 of a key that exists already, in place of a new one. It must be one of this gate's own
+	// format: any other is refused before it is looked up. Only with the scope `admin`.
+	Digest *string `json:"digest,omitempty"`
+
 	// Environment Production or development; seen in the prefix of user keys.
 	Environment *Environment `json:"environment,omitempty"`
 
@@ -341,6 +608,9 @@ type KeyCreate struct {
 
 	// ExpiresAt In the future. Left out means never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+
+	// Hint What people are shown of the key that the digest is of, such as px_live_4kTz…9aQe.
+	Hint *string `json:"hint,omitempty"`
 
 	// Limits In place of those of the plan on the same traffic and unit. Only with the scope `admin`.
 	Limits []Limit `json:"limits,omitempty"`
@@ -410,6 +680,13 @@ type KeyPatch struct {
 	// Role System keys only. null means the least role that covers the scopes.
 	Role   nullable.Nullable[Role] `json:"role,omitempty"`
 	Scopes []Scope                 `json:"scopes,omitempty"`
+}
+
+// KeyRotate defines model for KeyRotate.
+type KeyRotate struct {
+	// GracePeriod How long the secret that is replaced stays valid: 0 to 90d, a number and a unit such as 30m, 24h or 7d.
+	// A zero ends it at once.
+	GracePeriod *string `json:"gracePeriod,omitempty"`
 }
 
 // KeySecret One secret of a key, without the secret itself.
@@ -551,6 +828,62 @@ type Traffic string
 // of the decoded telemetry. Only `requests` are counted on `api`.
 type Unit string
 
+// User A person or team that keys belong to.
+type User struct {
+	// Active Whether the user's keys may be used.
+	Active bool `json:"active"`
+
+	// Builtin The user `admin`, who is always there.
+	Builtin   bool      `json:"builtin"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Declared The user comes from the collector's configuration, or an applied document, and is read-only here.
+	Declared bool    `json:"declared"`
+	Email    *string `json:"email"`
+
+	// ID Stays the same for ever.
+	ID   string `json:"id"`
+	Name string `json:"name"`
+
+	// Role Bounds the scopes. viewer may read, member may read and write, admin may do everything.
+	Role      Role      `json:"role"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// UserCreate The user to create, with an email or a name.
+type UserCreate struct {
+	Active *bool `json:"active,omitempty"`
+
+	// Email Unique among users, without case.
+	//
+	// Example: ada@example.com
+	Email *string `json:"email,omitempty"`
+
+	// Name The email where left out.
+	Name *string `json:"name,omitempty"`
+
+	// Role Bounds every key of the user.
+	Role *Role `json:"role,omitempty"`
+}
+
+// UserList A page of users.
+type UserList struct {
+	Data []User `json:"data"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// UserPatch The fields to change.
+type UserPatch struct {
+	Active *bool `json:"active,omitempty"`
+
+	// Email null means none.
+	Email nullable.Nullable[string] `json:"email,omitempty"`
+	Name  *string                   `json:"name,omitempty"`
+	Role  *Role                     `json:"role,omitempty"`
+}
+
 // Whoami What the caller's key stands for now.
 type Whoami struct {
 	// Environment Production or development; seen in the prefix of user keys (`px_live_`, `px_test_`).
@@ -582,6 +915,21 @@ type Whoami struct {
 // Example: 1m
 type Window = string
 
+// DryRun defines model for DryRun.
+type DryRun = bool
+
+// IdempotencyKey Example: 5f3c1a52-8d11-4b3a-9a57-0d2a1e6b7c11
+type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
+
+// PageLimit defines model for PageLimit.
+type PageLimit = int
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Status Only keys in this state.
@@ -596,11 +944,119 @@ type ListKeysParams struct {
 	// Q Only keys whose name, description, id or hint contains this text, without case.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Limit The largest number of keys to return.
-	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `nextCursor` of the page before.
-	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateKeyParams defines parameters for CreateKey.
+type CreateKeyParams struct {
+	// DryRun Check everything and change nothing.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IdempotencyKey Any text that the caller uses for this call alone; see above.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeKeyParams defines parameters for RevokeKey.
+type RevokeKeyParams struct {
+	// IfMatch The `ETag` of the version to change, or `*` for any.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateKeyParams defines parameters for UpdateKey.
+type UpdateKeyParams struct {
+	// IfMatch The `ETag` of the version to change, or `*` for any.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// RotateKeyParams defines parameters for RotateKey.
+type RotateKeyParams struct {
+	// IdempotencyKey Any text that the caller uses for this call alone; see above.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The `ETag` of the version to change, or `*` for any.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ApplyDeclarationParams defines parameters for ApplyDeclaration.
+type ApplyDeclarationParams struct {
+	// DryRun Check everything and change nothing.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+}
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Target Only records about the key or user with this id.
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Actor Only records of what the key or user with this id did.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action Only records of this action, such as `key.create`.
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Outcome Only what was done, or only what was refused.
+	Outcome *AuditOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// From Only records of this time or later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only records from before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Role Only users of this role.
+	Role *Role `form:"role,omitempty" json:"role,omitempty"`
+
+	// Active Only users that are active, or only those that are not.
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// Q Only users whose name, email or id contains this text, without case.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteUserParams defines parameters for DeleteUser.
+type DeleteUserParams struct {
+	// IfMatch The `ETag` of the version to change, or `*` for any.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateUserParams defines parameters for UpdateUser.
+type UpdateUserParams struct {
+	// IfMatch The `ETag` of the version to change, or `*` for any.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// VerifyParams defines parameters for Verify.
+type VerifyParams struct {
+	// Scope The scopes that the key must have, separated by spaces. Left out, any valid key passes.
+	Scope *string `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// Project The project that the key must have access to.
+	Project *string `form:"project,omitempty" json:"project,omitempty"`
+
+	// XRequiredScope More scopes, for proxies that can add a header and no query.
+	XRequiredScope *string `json:"X-Required-Scope,omitempty"`
+
+	// XRequiredProject Another project, likewise.
+	XRequiredProject *string `json:"X-Required-Project,omitempty"`
 }
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
@@ -608,6 +1064,21 @@ type CreateKeyJSONRequestBody = KeyCreate
 
 // UpdateKeyJSONRequestBody defines body for UpdateKey for application/json ContentType.
 type UpdateKeyJSONRequestBody = KeyPatch
+
+// RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
+type RotateKeyJSONRequestBody = KeyRotate
+
+// ApplyDeclarationJSONRequestBody defines body for ApplyDeclaration for application/json ContentType.
+type ApplyDeclarationJSONRequestBody = Declaration
+
+// IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
+type IntrospectFormdataRequestBody = IntrospectForm
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody = UserCreate
+
+// UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
+type UpdateUserJSONRequestBody = UserPatch
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -703,14 +1174,16 @@ type ClientInterface interface {
 	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 	// administrator's to choose.
 	//
+	// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-	// `invalid_owner`.
+	// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+	// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api-keys (the `CreateKey` operationId).
-	CreateKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateKeyWithBody(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateKey Create an API key
 	//
@@ -722,24 +1195,26 @@ type ClientInterface interface {
 	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 	// administrator's to choose.
 	//
+	// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-	// `invalid_owner`.
+	// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+	// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api-keys (the `CreateKey` operationId).
-	CreateKey(ctx context.Context, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateKey(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeKey Revoke an API key
 	//
 	// Takes effect before the call returns and cannot be undone; the record stays. Revoking a revoked
 	// key changes nothing and answers the same. A caller may revoke the key it uses for the call.
 	//
-	// Problems: `key_not_found`, `not_permitted`, `key_declared`.
+	// Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 	//
 	// Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-	RevokeKey(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeKey(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetKey Show an API key
 	//
@@ -759,13 +1234,13 @@ type ClientInterface interface {
 	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-	// `unsupported_media_type`, `scopes_exceed_role`.
+	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateKeyWithBody(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateKey Change an API key
 	//
@@ -776,17 +1251,105 @@ type ClientInterface interface {
 	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-	// `unsupported_media_type`, `scopes_exceed_role`.
+	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKey(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateKey(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateKeyWithBody Give an API key a new secret
+	//
+	// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+	// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+	// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+	// in its own grace period ends at once.
+	//
+	// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+	// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+	//
+	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+	// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+	// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+	RotateKeyWithBody(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateKey Give an API key a new secret
+	//
+	// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+	// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+	// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+	// in its own grace period ends at once.
+	//
+	// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+	// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+	//
+	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+	// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+	// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+	RotateKey(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyDeclarationWithBody Apply a document that declares users and keys
+	//
+	// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+	// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+	// document that this one does not name. Records of the configuration that it does not name stay as
+	// they are, and those that it does are the configuration's again at the next start. Records made
+	// through this API are never touched. Only with the scope `admin`.
+	//
+	// The document is checked as a whole before anything is written. Applying it again completes what
+	// was interrupted, and changes nothing where nothing is to be changed.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+	ApplyDeclarationWithBody(ctx context.Context, params *ApplyDeclarationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyDeclaration Apply a document that declares users and keys
+	//
+	// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+	// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+	// document that this one does not name. Records of the configuration that it does not name stay as
+	// they are, and those that it does are the configuration's again at the next start. Records made
+	// through this API are never touched. Only with the scope `admin`.
+	//
+	// The document is checked as a whole before anything is written. Applying it again completes what
+	// was interrupted, and changes nothing where nothing is to be changed.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+	ApplyDeclaration(ctx context.Context, params *ApplyDeclarationParams, body ApplyDeclarationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAudit Read the audit log
+	//
+	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
+	// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
+	// `gatectl audit verify` looks.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+	//
+	// Corresponds with GET /audit-log (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Backup Back up all records
 	//
-	// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+	// Answers with the keys, users and audit log as of one moment, this call's own record included, while the gate goes on working. Only
 	// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
 	// keys, never a key, and is confidential all the same.
 	//
@@ -797,6 +1360,36 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /backup (the `Backup` operationId).
 	Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IntrospectWithBody Ask whether a key is valid
+	//
+	// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+	// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+	// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+	// which knows where its caller is. The key that is asked about is not charged.
+	//
+	// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+	// `key_unresolvable`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /introspect (the `Introspect` operationId).
+	IntrospectWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IntrospectWithFormdataBody Ask whether a key is valid
+	//
+	// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+	// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+	// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+	// which knows where its caller is. The key that is asked about is not charged.
+	//
+	// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+	// `key_unresolvable`.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /introspect (the `Introspect` operationId).
+	IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPlans List the plans
 	//
@@ -809,6 +1402,104 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /scopes (the `ListScopes` operationId).
 	ListScopes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUsers List users
+	//
+	// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
+	// user alone.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+	//
+	// Corresponds with GET /users (the `ListUsers` operationId).
+	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUserWithBody Create a user
+	//
+	// Only with the scope `admin`. A user has no password: it gets in with its keys.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `already_exists`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /users (the `CreateUser` operationId).
+	CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUser Create a user
+	//
+	// Only with the scope `admin`. A user has no password: it gets in with its keys.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `already_exists`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /users (the `CreateUser` operationId).
+	CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteUser Delete a user
+	//
+	// Only with the scope `admin`. The user's keys stop before the call returns, for good; system keys
+	// that it made go on. It cannot be undone; the email can be given to another user. Deleting a user
+	// that is deleted answers `user_not_found`.
+	//
+	// Problems: `user_not_found`, `not_permitted`, `user_builtin`, `user_declared`,
+	// `precondition_failed`.
+	//
+	// Corresponds with DELETE /users/{id} (the `DeleteUser` operationId).
+	DeleteUser(ctx context.Context, id string, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUser Show a user
+	//
+	// Problems: `user_not_found`, `not_permitted`.
+	//
+	// Corresponds with GET /users/{id} (the `GetUser` operationId).
+	GetUser(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateUserWithBody Change a user
+	//
+	// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+	// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+	//
+	// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+	// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+	UpdateUserWithBody(ctx context.Context, id string, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateUser Change a user
+	//
+	// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+	// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+	//
+	// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+	// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+	UpdateUser(ctx context.Context, id string, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Verify Judge the key of a request (forward auth)
+	//
+	// For proxies that ask before they pass a request on: auth_request of nginx, ForwardAuth of Traefik,
+	// ext_authz of Envoy. The key in the headers is judged as at the collector's own door, charged on its
+	// `api` limits, and must have every scope that is asked for. Any method will do, and any path below
+	// this one (`/verify/…`), where the query is the original request's and only the headers
+	// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
+	//
+	// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
+	// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+	//
+	// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
+	// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
+	//
+	// Corresponds with GET /verify (the `Verify` operationId).
+	Verify(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Whoami Show what the caller's key stands for
 	//
@@ -848,15 +1539,17 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 // administrator's to choose.
 //
+// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+//
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-// `invalid_owner`.
+// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api-keys (the `CreateKey` operationId).
-func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateKeyRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKeyRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -877,15 +1570,17 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 // administrator's to choose.
 //
+// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+//
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-// `invalid_owner`.
+// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api-keys (the `CreateKey` operationId).
-func (c *Client) CreateKey(ctx context.Context, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateKeyRequest(c.Server, body)
+func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKeyRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -901,11 +1596,11 @@ func (c *Client) CreateKey(ctx context.Context, body CreateKeyJSONRequestBody, r
 // Takes effect before the call returns and cannot be undone; the record stays. Revoking a revoked
 // key changes nothing and answers the same. A caller may revoke the key it uses for the call.
 //
-// Problems: `key_not_found`, `not_permitted`, `key_declared`.
+// Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 //
 // Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-func (c *Client) RevokeKey(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeKeyRequest(c.Server, id)
+func (c *Client) RevokeKey(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeKeyRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -944,14 +1639,14 @@ func (c *Client) GetKey(ctx context.Context, id string, reqEditors ...RequestEdi
 // one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-// `unsupported_media_type`, `scopes_exceed_role`.
+// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateKeyRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -971,14 +1666,152 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, contentType s
 // one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-// `unsupported_media_type`, `scopes_exceed_role`.
+// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *Client) UpdateKey(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateKeyRequest(c.Server, id, body)
+func (c *Client) UpdateKey(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateKeyWithBody Give an API key a new secret
+//
+// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+// in its own grace period ends at once.
+//
+// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+//
+// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+func (c *Client) RotateKeyWithBody(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateKeyRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateKey Give an API key a new secret
+//
+// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+// in its own grace period ends at once.
+//
+// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+//
+// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+func (c *Client) RotateKey(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyDeclarationWithBody Apply a document that declares users and keys
+//
+// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+// document that this one does not name. Records of the configuration that it does not name stay as
+// they are, and those that it does are the configuration's again at the next start. Records made
+// through this API are never touched. Only with the scope `admin`.
+//
+// The document is checked as a whole before anything is written. Applying it again completes what
+// was interrupted, and changes nothing where nothing is to be changed.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+func (c *Client) ApplyDeclarationWithBody(ctx context.Context, params *ApplyDeclarationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyDeclarationRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyDeclaration Apply a document that declares users and keys
+//
+// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+// document that this one does not name. Records of the configuration that it does not name stay as
+// they are, and those that it does are the configuration's again at the next start. Records made
+// through this API are never touched. Only with the scope `admin`.
+//
+// The document is checked as a whole before anything is written. Applying it again completes what
+// was interrupted, and changes nothing where nothing is to be changed.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+func (c *Client) ApplyDeclaration(ctx context.Context, params *ApplyDeclarationParams, body ApplyDeclarationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyDeclarationRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAudit Read the audit log
+//
+// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
+// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
+// `gatectl audit verify` looks.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+//
+// Corresponds with GET /audit-log (the `ListAudit` operationId).
+func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -991,7 +1824,7 @@ func (c *Client) UpdateKey(ctx context.Context, id string, body UpdateKeyJSONReq
 
 // Backup Back up all records
 //
-// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+// Answers with the keys, users and audit log as of one moment, this call's own record included, while the gate goes on working. Only
 // with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
 // keys, never a key, and is confidential all the same.
 //
@@ -1003,6 +1836,56 @@ func (c *Client) UpdateKey(ctx context.Context, id string, body UpdateKeyJSONReq
 // Corresponds with GET /backup (the `Backup` operationId).
 func (c *Client) Backup(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBackupRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IntrospectWithBody Ask whether a key is valid
+//
+// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+// which knows where its caller is. The key that is asked about is not charged.
+//
+// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+// `key_unresolvable`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /introspect (the `Introspect` operationId).
+func (c *Client) IntrospectWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIntrospectRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IntrospectWithFormdataBody Ask whether a key is valid
+//
+// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+// which knows where its caller is. The key that is asked about is not charged.
+//
+// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+// `key_unresolvable`.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /introspect (the `Introspect` operationId).
+func (c *Client) IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIntrospectRequestWithFormdataBody(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1035,6 +1918,184 @@ func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Corresponds with GET /scopes (the `ListScopes` operationId).
 func (c *Client) ListScopes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListScopesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUsers List users
+//
+// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
+// user alone.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+//
+// Corresponds with GET /users (the `ListUsers` operationId).
+func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUsersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUserWithBody Create a user
+//
+// Only with the scope `admin`. A user has no password: it gets in with its keys.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `already_exists`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /users (the `CreateUser` operationId).
+func (c *Client) CreateUserWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUser Create a user
+//
+// Only with the scope `admin`. A user has no password: it gets in with its keys.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `already_exists`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /users (the `CreateUser` operationId).
+func (c *Client) CreateUser(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUserRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteUser Delete a user
+//
+// Only with the scope `admin`. The user's keys stop before the call returns, for good; system keys
+// that it made go on. It cannot be undone; the email can be given to another user. Deleting a user
+// that is deleted answers `user_not_found`.
+//
+// Problems: `user_not_found`, `not_permitted`, `user_builtin`, `user_declared`,
+// `precondition_failed`.
+//
+// Corresponds with DELETE /users/{id} (the `DeleteUser` operationId).
+func (c *Client) DeleteUser(ctx context.Context, id string, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUserRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUser Show a user
+//
+// Problems: `user_not_found`, `not_permitted`.
+//
+// Corresponds with GET /users/{id} (the `GetUser` operationId).
+func (c *Client) GetUser(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateUserWithBody Change a user
+//
+// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+//
+// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+func (c *Client) UpdateUserWithBody(ctx context.Context, id string, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateUserRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateUser Change a user
+//
+// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+//
+// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+func (c *Client) UpdateUser(ctx context.Context, id string, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateUserRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Verify Judge the key of a request (forward auth)
+//
+// For proxies that ask before they pass a request on: auth_request of nginx, ForwardAuth of Traefik,
+// ext_authz of Envoy. The key in the headers is judged as at the collector's own door, charged on its
+// `api` limits, and must have every scope that is asked for. Any method will do, and any path below
+// this one (`/verify/…`), where the query is the original request's and only the headers
+// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
+//
+// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
+// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+//
+// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
+// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
+//
+// Corresponds with GET /verify (the `Verify` operationId).
+func (c *Client) Verify(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1177,18 +2238,18 @@ func NewListKeysRequest(server string, params *ListKeysParams) (*http.Request, e
 }
 
 // NewCreateKeyRequest calls the generic CreateKey builder with application/json body
-func NewCreateKeyRequest(server string, body CreateKeyJSONRequestBody) (*http.Request, error) {
+func NewCreateKeyRequest(server string, params *CreateKeyParams, body CreateKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateKeyRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateKeyRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateKeyRequestWithBody constructs an http.Request for the CreateKey method, with any body, and a specified content type
-func NewCreateKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateKeyRequestWithBody(server string, params *CreateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -1206,6 +2267,33 @@ func NewCreateKeyRequestWithBody(server string, contentType string, body io.Read
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dryRun", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -1213,11 +2301,26 @@ func NewCreateKeyRequestWithBody(server string, contentType string, body io.Read
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewRevokeKeyRequest constructs an http.Request for the RevokeKey method
-func NewRevokeKeyRequest(server string, id string) (*http.Request, error) {
+func NewRevokeKeyRequest(server string, id string, params *RevokeKeyParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1245,6 +2348,21 @@ func NewRevokeKeyRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -1285,18 +2403,18 @@ func NewGetKeyRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewUpdateKeyRequest calls the generic UpdateKey builder with application/json body
-func NewUpdateKeyRequest(server string, id string, body UpdateKeyJSONRequestBody) (*http.Request, error) {
+func NewUpdateKeyRequest(server string, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewUpdateKeyRequestWithBody(server, id, "application/json", bodyReader)
+	return NewUpdateKeyRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateKeyRequestWithBody constructs an http.Request for the UpdateKey method, with any body, and a specified content type
-func NewUpdateKeyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateKeyRequestWithBody(server string, id string, params *UpdateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1328,6 +2446,299 @@ func NewUpdateKeyRequestWithBody(server string, id string, contentType string, b
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRotateKeyRequest calls the generic RotateKey builder with application/json body
+func NewRotateKeyRequest(server string, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateKeyRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRotateKeyRequestWithBody constructs an http.Request for the RotateKey method, with any body, and a specified content type
+func NewRotateKeyRequestWithBody(server string, id string, params *RotateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api-keys/%s/rotate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewApplyDeclarationRequest calls the generic ApplyDeclaration builder with application/json body
+func NewApplyDeclarationRequest(server string, params *ApplyDeclarationParams, body ApplyDeclarationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApplyDeclarationRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewApplyDeclarationRequestWithBody constructs an http.Request for the ApplyDeclaration method, with any body, and a specified content type
+func NewApplyDeclarationRequestWithBody(server string, params *ApplyDeclarationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/apply")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dryRun", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/audit-log")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Target != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "target", *params.Target, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
 	return req, nil
 }
 
@@ -1354,6 +2765,46 @@ func NewBackupRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewIntrospectRequestWithFormdataBody calls the generic Introspect builder with application/x-www-form-urlencoded body
+func NewIntrospectRequestWithFormdataBody(server string, body IntrospectFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewIntrospectRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewIntrospectRequestWithBody constructs an http.Request for the Introspect method, with any body, and a specified content type
+func NewIntrospectRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/introspect")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -1407,6 +2858,385 @@ func NewListScopesRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListUsersRequest constructs an http.Request for the ListUsers method
+func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Role != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "role", *params.Role, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Active != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "active", *params.Active, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateUserRequest calls the generic CreateUser builder with application/json body
+func NewCreateUserRequest(server string, body CreateUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateUserRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateUserRequestWithBody constructs an http.Request for the CreateUser method, with any body, and a specified content type
+func NewCreateUserRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteUserRequest constructs an http.Request for the DeleteUser method
+func NewDeleteUserRequest(server string, id string, params *DeleteUserParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetUserRequest constructs an http.Request for the GetUser method
+func NewGetUserRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateUserRequest calls the generic UpdateUser builder with application/json body
+func NewUpdateUserRequest(server string, id string, params *UpdateUserParams, body UpdateUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateUserRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewUpdateUserRequestWithBody constructs an http.Request for the UpdateUser method, with any body, and a specified content type
+func NewUpdateUserRequestWithBody(server string, id string, params *UpdateUserParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewVerifyRequest constructs an http.Request for the Verify method
+func NewVerifyRequest(server string, params *VerifyParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/verify")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Scope != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scope", *params.Scope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Project != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "project", *params.Project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequiredScope != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Required-Scope", *params.XRequiredScope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Required-Scope", headerParam0)
+		}
+
+		if params.XRequiredProject != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Required-Project", *params.XRequiredProject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Required-Project", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -1505,14 +3335,16 @@ type ClientWithResponsesInterface interface {
 	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 	// administrator's to choose.
 	//
+	// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-	// `invalid_owner`.
+	// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+	// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api-keys (the `CreateKey` operationId).
-	CreateKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
+	CreateKeyWithBodyWithResponse(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
 
 	// CreateKeyWithResponse Create an API key
 	//
@@ -1524,26 +3356,28 @@ type ClientWithResponsesInterface interface {
 	// inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 	// administrator's to choose.
 	//
+	// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+	//
 	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-	// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-	// `invalid_owner`.
+	// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+	// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api-keys (the `CreateKey` operationId).
-	CreateKeyWithResponse(ctx context.Context, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
+	CreateKeyWithResponse(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
 
 	// RevokeKeyWithResponse Revoke an API key
 	//
 	// Takes effect before the call returns and cannot be undone; the record stays. Revoking a revoked
 	// key changes nothing and answers the same. A caller may revoke the key it uses for the call.
 	//
-	// Problems: `key_not_found`, `not_permitted`, `key_declared`.
+	// Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-	RevokeKeyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
+	RevokeKeyWithResponse(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
 
 	// GetKeyWithResponse Show an API key
 	//
@@ -1565,13 +3399,13 @@ type ClientWithResponsesInterface interface {
 	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-	// `unsupported_media_type`, `scopes_exceed_role`.
+	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+	UpdateKeyWithBodyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
 
 	// UpdateKeyWithResponse Change an API key
 	//
@@ -1582,17 +3416,107 @@ type ClientWithResponsesInterface interface {
 	// one with no more rights than the caller has. It may not change `plan` or `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-	// `unsupported_media_type`, `scopes_exceed_role`.
+	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithResponse(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+	UpdateKeyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// RotateKeyWithBodyWithResponse Give an API key a new secret
+	//
+	// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+	// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+	// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+	// in its own grace period ends at once.
+	//
+	// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+	// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+	//
+	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+	// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+	// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+	RotateKeyWithBodyWithResponse(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
+
+	// RotateKeyWithResponse Give an API key a new secret
+	//
+	// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+	// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+	// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+	// in its own grace period ends at once.
+	//
+	// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+	// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+	//
+	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+	// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+	// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+	RotateKeyWithResponse(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
+
+	// ApplyDeclarationWithBodyWithResponse Apply a document that declares users and keys
+	//
+	// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+	// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+	// document that this one does not name. Records of the configuration that it does not name stay as
+	// they are, and those that it does are the configuration's again at the next start. Records made
+	// through this API are never touched. Only with the scope `admin`.
+	//
+	// The document is checked as a whole before anything is written. Applying it again completes what
+	// was interrupted, and changes nothing where nothing is to be changed.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+	ApplyDeclarationWithBodyWithResponse(ctx context.Context, params *ApplyDeclarationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyDeclarationResponse, error)
+
+	// ApplyDeclarationWithResponse Apply a document that declares users and keys
+	//
+	// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+	// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+	// document that this one does not name. Records of the configuration that it does not name stay as
+	// they are, and those that it does are the configuration's again at the next start. Records made
+	// through this API are never touched. Only with the scope `admin`.
+	//
+	// The document is checked as a whole before anything is written. Applying it again completes what
+	// was interrupted, and changes nothing where nothing is to be changed.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+	ApplyDeclarationWithResponse(ctx context.Context, params *ApplyDeclarationParams, body ApplyDeclarationJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyDeclarationResponse, error)
+
+	// ListAuditWithResponse Read the audit log
+	//
+	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
+	// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
+	// `gatectl audit verify` looks.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /audit-log (the `ListAudit` operationId).
+	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error)
 
 	// BackupWithResponse Back up all records
 	//
-	// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+	// Answers with the keys, users and audit log as of one moment, this call's own record included, while the gate goes on working. Only
 	// with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
 	// keys, never a key, and is confidential all the same.
 	//
@@ -1605,6 +3529,36 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /backup (the `Backup` operationId).
 	BackupWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*BackupResponse, error)
+
+	// IntrospectWithBodyWithResponse Ask whether a key is valid
+	//
+	// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+	// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+	// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+	// which knows where its caller is. The key that is asked about is not charged.
+	//
+	// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+	// `key_unresolvable`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /introspect (the `Introspect` operationId).
+	IntrospectWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IntrospectResponse, error)
+
+	// IntrospectWithFormdataBodyWithResponse Ask whether a key is valid
+	//
+	// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+	// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+	// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+	// which knows where its caller is. The key that is asked about is not charged.
+	//
+	// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+	// `key_unresolvable`.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /introspect (the `Introspect` operationId).
+	IntrospectWithFormdataBodyWithResponse(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectResponse, error)
 
 	// ListPlansWithResponse List the plans
 	//
@@ -1621,6 +3575,112 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /scopes (the `ListScopes` operationId).
 	ListScopesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListScopesResponse, error)
+
+	// ListUsersWithResponse List users
+	//
+	// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
+	// user alone.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /users (the `ListUsers` operationId).
+	ListUsersWithResponse(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*ListUsersResponse, error)
+
+	// CreateUserWithBodyWithResponse Create a user
+	//
+	// Only with the scope `admin`. A user has no password: it gets in with its keys.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `already_exists`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /users (the `CreateUser` operationId).
+	CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+
+	// CreateUserWithResponse Create a user
+	//
+	// Only with the scope `admin`. A user has no password: it gets in with its keys.
+	//
+	// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+	// `already_exists`, `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /users (the `CreateUser` operationId).
+	CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error)
+
+	// DeleteUserWithResponse Delete a user
+	//
+	// Only with the scope `admin`. The user's keys stop before the call returns, for good; system keys
+	// that it made go on. It cannot be undone; the email can be given to another user. Deleting a user
+	// that is deleted answers `user_not_found`.
+	//
+	// Problems: `user_not_found`, `not_permitted`, `user_builtin`, `user_declared`,
+	// `precondition_failed`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /users/{id} (the `DeleteUser` operationId).
+	DeleteUserWithResponse(ctx context.Context, id string, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*DeleteUserResponse, error)
+
+	// GetUserWithResponse Show a user
+	//
+	// Problems: `user_not_found`, `not_permitted`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /users/{id} (the `GetUser` operationId).
+	GetUserWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetUserResponse, error)
+
+	// UpdateUserWithBodyWithResponse Change a user
+	//
+	// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+	// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+	//
+	// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+	// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+	UpdateUserWithBodyWithResponse(ctx context.Context, id string, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error)
+
+	// UpdateUserWithResponse Change a user
+	//
+	// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+	// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+	//
+	// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+	// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+	// `body_too_large`, `unsupported_media_type`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+	UpdateUserWithResponse(ctx context.Context, id string, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error)
+
+	// VerifyWithResponse Judge the key of a request (forward auth)
+	//
+	// For proxies that ask before they pass a request on: auth_request of nginx, ForwardAuth of Traefik,
+	// ext_authz of Envoy. The key in the headers is judged as at the collector's own door, charged on its
+	// `api` limits, and must have every scope that is asked for. Any method will do, and any path below
+	// this one (`/verify/…`), where the query is the original request's and only the headers
+	// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
+	//
+	// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
+	// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+	//
+	// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
+	// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /verify (the `Verify` operationId).
+	VerifyWithResponse(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*VerifyResponse, error)
 
 	// WhoamiWithResponse Show what the caller's key stands for
 	//
@@ -1691,7 +3751,9 @@ func (r ListKeysResponse) ContentType() string {
 
 // CreateKeyResponse201Headers the declared response headers of an HTTP 201 response for CreateKey
 type CreateKeyResponse201Headers struct {
-	Location string
+	ETag                string
+	IdempotencyReplayed *string
+	Location            string
 }
 
 // CreateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateKey
@@ -1704,6 +3766,8 @@ type CreateKeyResponseDefaultHeaders struct {
 type CreateKeyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Key
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Key
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
@@ -1712,6 +3776,11 @@ type CreateKeyResponse struct {
 	Headers201 *CreateKeyResponse201Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateKeyResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateKeyResponse) GetJSON200() *Key {
+	return r.JSON200
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -1803,6 +3872,11 @@ func (r RevokeKeyResponse) ContentType() string {
 	return ""
 }
 
+// GetKeyResponse200Headers the declared response headers of an HTTP 200 response for GetKey
+type GetKeyResponse200Headers struct {
+	ETag string
+}
+
 // GetKeyResponseDefaultHeaders the declared response headers of an HTTP default response for GetKey
 type GetKeyResponseDefaultHeaders struct {
 	Allow           *string
@@ -1817,6 +3891,8 @@ type GetKeyResponse struct {
 	JSON200 *Key
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetKeyResponse200Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetKeyResponseDefaultHeaders
 }
@@ -1860,6 +3936,11 @@ func (r GetKeyResponse) ContentType() string {
 	return ""
 }
 
+// UpdateKeyResponse200Headers the declared response headers of an HTTP 200 response for UpdateKey
+type UpdateKeyResponse200Headers struct {
+	ETag string
+}
+
 // UpdateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateKey
 type UpdateKeyResponseDefaultHeaders struct {
 	Allow           *string
@@ -1874,6 +3955,8 @@ type UpdateKeyResponse struct {
 	JSON200 *Key
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateKeyResponse200Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *UpdateKeyResponseDefaultHeaders
 }
@@ -1917,9 +4000,189 @@ func (r UpdateKeyResponse) ContentType() string {
 	return ""
 }
 
+// RotateKeyResponse200Headers the declared response headers of an HTTP 200 response for RotateKey
+type RotateKeyResponse200Headers struct {
+	ETag                string
+	IdempotencyReplayed *string
+}
+
+// RotateKeyResponseDefaultHeaders the declared response headers of an HTTP default response for RotateKey
+type RotateKeyResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type RotateKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Key
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RotateKeyResponse200Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *RotateKeyResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateKeyResponse) GetJSON200() *Key {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateKeyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApplyDeclarationResponseDefaultHeaders the declared response headers of an HTTP default response for ApplyDeclaration
+type ApplyDeclarationResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ApplyDeclarationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApplyResult
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ApplyDeclarationResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApplyDeclarationResponse) GetJSON200() *ApplyResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ApplyDeclarationResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApplyDeclarationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApplyDeclarationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApplyDeclarationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApplyDeclarationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAuditResponseDefaultHeaders the declared response headers of an HTTP default response for ListAudit
+type ListAuditResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListAuditResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListAuditResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditResponse) GetJSON200() *AuditList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // BackupResponse200Headers the declared response headers of an HTTP 200 response for Backup
 type BackupResponse200Headers struct {
 	ContentDisposition string
+	XBackupRecords     *int
 }
 
 // BackupResponseDefaultHeaders the declared response headers of an HTTP default response for Backup
@@ -1968,6 +4231,63 @@ func (r BackupResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r BackupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IntrospectResponseDefaultHeaders the declared response headers of an HTTP default response for Introspect
+type IntrospectResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type IntrospectResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Introspection
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *IntrospectResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IntrospectResponse) GetJSON200() *Introspection {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r IntrospectResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r IntrospectResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IntrospectResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IntrospectResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IntrospectResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2088,6 +4408,368 @@ func (r ListScopesResponse) ContentType() string {
 	return ""
 }
 
+// ListUsersResponseDefaultHeaders the declared response headers of an HTTP default response for ListUsers
+type ListUsersResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListUsersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UserList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListUsersResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUsersResponse) GetJSON200() *UserList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListUsersResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUsersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUsersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUsersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUsersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateUserResponse201Headers the declared response headers of an HTTP 201 response for CreateUser
+type CreateUserResponse201Headers struct {
+	ETag     string
+	Location string
+}
+
+// CreateUserResponseDefaultHeaders the declared response headers of an HTTP default response for CreateUser
+type CreateUserResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type CreateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *User
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateUserResponse201Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateUserResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateUserResponse) GetJSON201() *User {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteUserResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteUser
+type DeleteUserResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type DeleteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *DeleteUserResponseDefaultHeaders
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetUserResponse200Headers the declared response headers of an HTTP 200 response for GetUser
+type GetUserResponse200Headers struct {
+	ETag string
+}
+
+// GetUserResponseDefaultHeaders the declared response headers of an HTTP default response for GetUser
+type GetUserResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUserResponse200Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetUserResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateUserResponse200Headers the declared response headers of an HTTP 200 response for UpdateUser
+type UpdateUserResponse200Headers struct {
+	ETag string
+}
+
+// UpdateUserResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateUser
+type UpdateUserResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type UpdateUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateUserResponse200Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *UpdateUserResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateUserResponse) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateUserResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VerifyResponse204Headers the declared response headers of an HTTP 204 response for Verify
+type VerifyResponse204Headers struct {
+	XApiKeyID       string
+	XApiKeyName     string
+	XApiKeyOwner    string
+	XApiKeyProjects string
+	XApiKeyScopes   string
+	XApiKeyType     string
+}
+
+// VerifyResponseDefaultHeaders the declared response headers of an HTTP default response for Verify
+type VerifyResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type VerifyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *VerifyResponse204Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *VerifyResponseDefaultHeaders
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VerifyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // WhoamiResponseDefaultHeaders the declared response headers of an HTTP default response for Whoami
 type WhoamiResponseDefaultHeaders struct {
 	Allow           *string
@@ -2173,15 +4855,17 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 // administrator's to choose.
 //
+// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+//
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-// `invalid_owner`.
+// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api-keys (the `CreateKey` operationId).
-func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
-	rsp, err := c.CreateKeyWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
+	rsp, err := c.CreateKeyWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2198,15 +4882,17 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // inherited where they are left out and cannot be exceeded; `plan` and `limits` are an
 // administrator's to choose.
 //
+// With `digest` a key is recorded that exists already; the answer then holds no `key`.
+//
 // Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
-// `exceeds_caller`, `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`,
-// `invalid_owner`.
+// `exceeds_caller`, `already_exists`, `idempotency_spent`, `body_too_large`,
+// `unsupported_media_type`, `idempotency_mismatch`, `scopes_exceed_role`, `invalid_owner`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api-keys (the `CreateKey` operationId).
-func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
-	rsp, err := c.CreateKey(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
+	rsp, err := c.CreateKey(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2218,13 +4904,13 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, body Cr
 // Takes effect before the call returns and cannot be undone; the record stays. Revoking a revoked
 // key changes nothing and answers the same. A caller may revoke the key it uses for the call.
 //
-// Problems: `key_not_found`, `not_permitted`, `key_declared`.
+// Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
-	rsp, err := c.RevokeKey(ctx, id, reqEditors...)
+func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
+	rsp, err := c.RevokeKey(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2257,14 +4943,14 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string,
 // one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-// `unsupported_media_type`, `scopes_exceed_role`.
+// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
-	rsp, err := c.UpdateKeyWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKeyWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2280,23 +4966,143 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // one with no more rights than the caller has. It may not change `plan` or `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
-// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `body_too_large`,
-// `unsupported_media_type`, `scopes_exceed_role`.
+// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`, `scopes_exceed_role`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id string, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
-	rsp, err := c.UpdateKey(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+	rsp, err := c.UpdateKey(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseUpdateKeyResponse(rsp)
 }
 
+// RotateKeyWithBodyWithResponse Give an API key a new secret
+//
+// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+// in its own grace period ends at once.
+//
+// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+//
+// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+func (c *ClientWithResponses) RotateKeyWithBodyWithResponse(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
+	rsp, err := c.RotateKeyWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateKeyResponse(rsp)
+}
+
+// RotateKeyWithResponse Give an API key a new secret
+//
+// Answers with the key and, this once, its new secret in `key`. The key stays the same in all else:
+// id, rights, limits, what it has spent. The secret that was the newest stays valid until the end of
+// the grace period, and ends at once where that is zero. A key has two secrets at most: one that is
+// in its own grace period ends at once.
+//
+// A caller without the scope `admin` may rotate the key that it uses for the call, and those of its
+// user that have no more rights and no larger limits than that one: whoever rotates a key holds it.
+//
+// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `not_permitted`,
+// `exceeds_caller`, `key_revoked`, `key_expired`, `key_declared`, `idempotency_spent`,
+// `precondition_failed`, `body_too_large`, `unsupported_media_type`, `idempotency_mismatch`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
+func (c *ClientWithResponses) RotateKeyWithResponse(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
+	rsp, err := c.RotateKey(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateKeyResponse(rsp)
+}
+
+// ApplyDeclarationWithBodyWithResponse Apply a document that declares users and keys
+//
+// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+// document that this one does not name. Records of the configuration that it does not name stay as
+// they are, and those that it does are the configuration's again at the next start. Records made
+// through this API are never touched. Only with the scope `admin`.
+//
+// The document is checked as a whole before anything is written. Applying it again completes what
+// was interrupted, and changes nothing where nothing is to be changed.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+func (c *ClientWithResponses) ApplyDeclarationWithBodyWithResponse(ctx context.Context, params *ApplyDeclarationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyDeclarationResponse, error) {
+	rsp, err := c.ApplyDeclarationWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyDeclarationResponse(rsp)
+}
+
+// ApplyDeclarationWithResponse Apply a document that declares users and keys
+//
+// Makes the declared users and keys be those of the document, as `users:` and `keys:` of the
+// collector's configuration do at its start: creates, changes, and withdraws those of an earlier
+// document that this one does not name. Records of the configuration that it does not name stay as
+// they are, and those that it does are the configuration's again at the next start. Records made
+// through this API are never touched. Only with the scope `admin`.
+//
+// The document is checked as a whole before anything is written. Applying it again completes what
+// was interrupted, and changes nothing where nothing is to be changed.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `declaration_conflict`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /apply (the `ApplyDeclaration` operationId).
+func (c *ClientWithResponses) ApplyDeclarationWithResponse(ctx context.Context, params *ApplyDeclarationParams, body ApplyDeclarationJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyDeclarationResponse, error) {
+	rsp, err := c.ApplyDeclaration(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyDeclarationResponse(rsp)
+}
+
+// ListAuditWithResponse Read the audit log
+//
+// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
+// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
+// `gatectl audit verify` looks.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /audit-log (the `ListAudit` operationId).
+func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResponse, error) {
+	rsp, err := c.ListAudit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditResponse(rsp)
+}
+
 // BackupWithResponse Back up all records
 //
-// Answers with the keys, users and audit log as of one moment, while the gate goes on working. Only
+// Answers with the keys, users and audit log as of one moment, this call's own record included, while the gate goes on working. Only
 // with the scope `admin`. `gatectl restore` makes a storage directory of it. It holds digests of
 // keys, never a key, and is confidential all the same.
 //
@@ -2314,6 +5120,48 @@ func (c *ClientWithResponses) BackupWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseBackupResponse(rsp)
+}
+
+// IntrospectWithBodyWithResponse Ask whether a key is valid
+//
+// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+// which knows where its caller is. The key that is asked about is not charged.
+//
+// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+// `key_unresolvable`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /introspect (the `Introspect` operationId).
+func (c *ClientWithResponses) IntrospectWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IntrospectResponse, error) {
+	rsp, err := c.IntrospectWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIntrospectResponse(rsp)
+}
+
+// IntrospectWithFormdataBodyWithResponse Ask whether a key is valid
+//
+// Token introspection (RFC 7662), for services that get API keys from their own callers. The caller
+// needs the scope `keys:verify` or `admin`. A key that is not valid, whatever the reason, answers
+// `{"active": false}` and nothing else. Addresses that a key is bound to are the service's to check,
+// which knows where its caller is. The key that is asked about is not charged.
+//
+// Problems: `invalid_request`, `not_permitted`, `body_too_large`, `unsupported_media_type`,
+// `key_unresolvable`.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /introspect (the `Introspect` operationId).
+func (c *ClientWithResponses) IntrospectWithFormdataBodyWithResponse(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectResponse, error) {
+	rsp, err := c.IntrospectWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIntrospectResponse(rsp)
 }
 
 // ListPlansWithResponse List the plans
@@ -2342,6 +5190,160 @@ func (c *ClientWithResponses) ListScopesWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseListScopesResponse(rsp)
+}
+
+// ListUsersWithResponse List users
+//
+// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
+// user alone.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /users (the `ListUsers` operationId).
+func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*ListUsersResponse, error) {
+	rsp, err := c.ListUsers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUsersResponse(rsp)
+}
+
+// CreateUserWithBodyWithResponse Create a user
+//
+// Only with the scope `admin`. A user has no password: it gets in with its keys.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `already_exists`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /users (the `CreateUser` operationId).
+func (c *ClientWithResponses) CreateUserWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUserWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUserResponse(rsp)
+}
+
+// CreateUserWithResponse Create a user
+//
+// Only with the scope `admin`. A user has no password: it gets in with its keys.
+//
+// Problems: `malformed_json`, `invalid_request`, `secret_in_request`, `not_permitted`,
+// `already_exists`, `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /users (the `CreateUser` operationId).
+func (c *ClientWithResponses) CreateUserWithResponse(ctx context.Context, body CreateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUserResponse, error) {
+	rsp, err := c.CreateUser(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUserResponse(rsp)
+}
+
+// DeleteUserWithResponse Delete a user
+//
+// Only with the scope `admin`. The user's keys stop before the call returns, for good; system keys
+// that it made go on. It cannot be undone; the email can be given to another user. Deleting a user
+// that is deleted answers `user_not_found`.
+//
+// Problems: `user_not_found`, `not_permitted`, `user_builtin`, `user_declared`,
+// `precondition_failed`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /users/{id} (the `DeleteUser` operationId).
+func (c *ClientWithResponses) DeleteUserWithResponse(ctx context.Context, id string, params *DeleteUserParams, reqEditors ...RequestEditorFn) (*DeleteUserResponse, error) {
+	rsp, err := c.DeleteUser(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteUserResponse(rsp)
+}
+
+// GetUserWithResponse Show a user
+//
+// Problems: `user_not_found`, `not_permitted`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /users/{id} (the `GetUser` operationId).
+func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetUserResponse, error) {
+	rsp, err := c.GetUser(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUserResponse(rsp)
+}
+
+// UpdateUserWithBodyWithResponse Change a user
+//
+// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+//
+// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+func (c *ClientWithResponses) UpdateUserWithBodyWithResponse(ctx context.Context, id string, params *UpdateUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error) {
+	rsp, err := c.UpdateUserWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateUserResponse(rsp)
+}
+
+// UpdateUserWithResponse Change a user
+//
+// A JSON merge patch (RFC 7396), only with the scope `admin`. A new role bounds the user's keys, and
+// `active: false` stops them, before the call returns. A patch that changes nothing writes nothing.
+//
+// Problems: `user_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
+// `not_permitted`, `already_exists`, `user_builtin`, `user_declared`, `precondition_failed`,
+// `body_too_large`, `unsupported_media_type`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /users/{id} (the `UpdateUser` operationId).
+func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, id string, params *UpdateUserParams, body UpdateUserJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateUserResponse, error) {
+	rsp, err := c.UpdateUser(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateUserResponse(rsp)
+}
+
+// VerifyWithResponse Judge the key of a request (forward auth)
+//
+// For proxies that ask before they pass a request on: auth_request of nginx, ForwardAuth of Traefik,
+// ext_authz of Envoy. The key in the headers is judged as at the collector's own door, charged on its
+// `api` limits, and must have every scope that is asked for. Any method will do, and any path below
+// this one (`/verify/…`), where the query is the original request's and only the headers
+// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
+//
+// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
+// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+//
+// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
+// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /verify (the `Verify` operationId).
+func (c *ClientWithResponses) VerifyWithResponse(ctx context.Context, params *VerifyParams, reqEditors ...RequestEditorFn) (*VerifyResponse, error) {
+	rsp, err := c.Verify(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyResponse(rsp)
 }
 
 // WhoamiWithResponse Show what the caller's key stands for
@@ -2433,6 +5435,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Key
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
 		var dest Key
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2452,6 +5461,20 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateKeyResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -2576,6 +5599,16 @@ func ParseGetKeyResponse(rsp *http.Response) (*GetKeyResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	case true:
 		var headers GetKeyResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -2636,8 +5669,215 @@ func ParseUpdateKeyResponse(rsp *http.Response) (*UpdateKeyResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	case true:
 		var headers UpdateKeyResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRotateKeyResponse parses an HTTP response from a RotateKeyWithResponse call
+func ParseRotateKeyResponse(rsp *http.Response) (*RotateKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Key
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RotateKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case true:
+		var headers RotateKeyResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApplyDeclarationResponse parses an HTTP response from a ApplyDeclarationWithResponse call
+func ParseApplyDeclarationResponse(rsp *http.Response) (*ApplyDeclarationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApplyDeclarationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApplyResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ApplyDeclarationResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAuditResponse parses an HTTP response from a ListAuditWithResponse call
+func ParseListAuditResponse(rsp *http.Response) (*ListAuditResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListAuditResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -2698,9 +5938,76 @@ func ParseBackupResponse(rsp *http.Response) (*BackupResponse, error) {
 			}
 			headers.ContentDisposition = value
 		}
+		if values := rsp.Header.Values("X-Backup-Records"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Backup-Records", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XBackupRecords = &value
+		}
 		response.Headers200 = &headers
 	case true:
 		var headers BackupResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIntrospectResponse parses an HTTP response from a IntrospectWithResponse call
+func ParseIntrospectResponse(rsp *http.Response) (*IntrospectResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IntrospectResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Introspection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers IntrospectResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -2821,6 +6128,440 @@ func ParseListScopesResponse(rsp *http.Response) (*ListScopesResponse, error) {
 	switch {
 	case true:
 		var headers ListScopesResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListUsersResponse parses an HTTP response from a ListUsersWithResponse call
+func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUsersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UserList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListUsersResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateUserResponse parses an HTTP response from a CreateUserWithResponse call
+func ParseCreateUserResponse(rsp *http.Response) (*CreateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateUserResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	case true:
+		var headers CreateUserResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteUserResponse parses an HTTP response from a DeleteUserWithResponse call
+func ParseDeleteUserResponse(rsp *http.Response) (*DeleteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers DeleteUserResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetUserResponse parses an HTTP response from a GetUserWithResponse call
+func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case true:
+		var headers GetUserResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateUserResponse parses an HTTP response from a UpdateUserWithResponse call
+func ParseUpdateUserResponse(rsp *http.Response) (*UpdateUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateUserResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case true:
+		var headers UpdateUserResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerifyResponse parses an HTTP response from a VerifyWithResponse call
+func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers VerifyResponse204Headers
+		if values := rsp.Header.Values("X-Api-Key-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyID = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Name"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Name", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyName = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Owner"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Owner", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyOwner = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Projects"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Projects", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyProjects = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Scopes"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Scopes", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyScopes = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyType = value
+		}
+		response.Headers204 = &headers
+	case true:
+		var headers VerifyResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
