@@ -196,7 +196,7 @@ func compare(b *testing.B, c *collector, conns []*grpc.ClientConn, loads ...*loa
 }
 
 // dialBare connects as dialGRPC does, with nobody listening.
-func dialBare(b *testing.B, address string) *grpc.ClientConn {
+func dialBare(b testing.TB, address string) *grpc.ClientConn {
 	b.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(raw{})))
 	require.NoError(b, err)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,11 +24,17 @@ func newOperator(v *vault, folder, adminURL string) operator {
 	return operator{vault: v, folder: folder, env: []string{"OTLPGATE_ADMIN_URL=" + adminURL}}
 }
 
-func (o operator) run(t *testing.T, args ...string) string {
+func (o operator) run(t testing.TB, args ...string) string {
 	t.Helper()
 	text, err := o.vault.runProgram(t, o.folder, o.env, binary(t, "gatectl"), args...)
 	require.NoError(t, err, text)
 	return text
+}
+
+// withKey returns an operator who uses that key.
+func (o operator) withKey(secret string) operator {
+	o.env = append(slices.Clone(o.env), "OTLPGATE_API_KEY="+secret)
+	return o
 }
 
 var (

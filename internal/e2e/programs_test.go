@@ -15,7 +15,7 @@ import (
 
 // runProgram runs another program to its end, with only those settings of
 // OpenTelemetry in its environment, and returns what it prints.
-func (v *vault) runProgram(t *testing.T, dir string, env []string, program string, args ...string) (string, error) {
+func (v *vault) runProgram(t testing.TB, dir string, env []string, program string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
