@@ -32,7 +32,8 @@ const (
 // so that a key's owner is there when the key is.
 var recordFamilies = []byte{userFamily, keyFamily, auditFamily}
 
-// Backup writes the store as of now to w while the store is in use. Progress,
+// Backup writes the store as of now to w while the store is in use, and takes
+// its time, to keep nobody waiting. Progress,
 // which may be nil, is told the number of records so far, now and then and at
 // the end. What w has taken is of use only if Backup returns nil.
 func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(records uint64)) error {
@@ -53,7 +54,7 @@ func (s *Store) Records(ctx context.Context) (records uint64, err error) {
 			return err
 		}
 		for _, family := range []byte{userFamily, keyFamily} {
-			err := v.walk(ctx, scan{prefix: []byte{family}}, func([]byte, []byte) (bool, error) {
+			err := v.walk(ctx, scan{prefix: []byte{family}, gentle: true}, func([]byte, []byte) (bool, error) {
 				records++
 				return true, nil
 			})
@@ -86,7 +87,7 @@ func (v *snapshot) backup(ctx context.Context, w *backupWriter, schema uint32) e
 	w.header(schema, change)
 	for _, family := range recordFamilies {
 		prefix := []byte{family}
-		err := v.walk(ctx, scan{prefix: prefix, collect: true}, func(suffix, value []byte) (bool, error) {
+		err := v.walk(ctx, scan{prefix: prefix, collect: true, gentle: true}, func(suffix, value []byte) (bool, error) {
 			key := join(prefix, suffix)
 			if _, err := unseal(key, value); err != nil {
 				return false, v.damaged(key, err)

@@ -3,6 +3,7 @@ package badgerstore
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -13,6 +14,7 @@ type scan struct {
 	after   []byte // start behind prefix+after; nil: at the beginning
 	newest  bool   // walk backwards
 	collect bool   // give visit the values too, still sealed
+	gentle  bool   // leave the processor to others for most of the time
 }
 
 // interruptEvery is the number of entries after which a scan looks whether it
@@ -25,6 +27,7 @@ func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []
 	it := v.iterator(w)
 	defer func() { _ = guard(func() error { it.Close(); return nil }) }()
 	var key, value []byte
+	pace := pace{began: time.Now()}
 	step := func() { it.Seek(w.start()) }
 	for n := 1; ; n++ {
 		valid := false
@@ -50,6 +53,9 @@ func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []
 		if n%interruptEvery == 0 {
 			if err := v.store.interrupted(ctx); err != nil {
 				return err
+			}
+			if w.gentle {
+				pace.rest()
 			}
 		}
 	}
