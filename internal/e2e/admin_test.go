@@ -45,6 +45,15 @@ func (a *admin) connect(t testing.TB, storage string) {
 	require.NoError(t, err)
 }
 
+// whoami tells whose key the administrator uses.
+func (a *admin) whoami(t *testing.T) client.Whoami {
+	t.Helper()
+	answer, err := a.api.WhoamiWithResponse(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, client.Check(answer.HTTPResponse, answer.Body))
+	return *answer.JSON200
+}
+
 func (a *admin) authorize(_ context.Context, r *http.Request) error {
 	r.Header.Set("Authorization", "Bearer "+a.secret)
 	return nil

@@ -113,6 +113,26 @@ func TestTheConfiguredBootstrapKeyIsTheAdministrators(t *testing.T) {
 	assert.Equal(t, 200, sendProtobuf(t, c, traces, traces.request(), c.create(t).bearer()).http)
 }
 
+func TestAConfiguredBootstrapKeyThatWasRotatedDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	secret := v.mint(credential.Sys)
+	overlay := "extensions: {apikeyauth: {bootstrap: {admin_key: '" + secret + "'}}}"
+	c := start(t, options{vault: v, overlay: overlay})
+	c.admin.secret = secret
+	id := c.whoami(t).ID
+	fresh := c.rotate(t, key{id: id}, "0")
+	for range 2 { // also where it is one of the key's two secrets no more
+		c = c.restart(t, overlay)
+		assert.Contains(t, c.output.String(), "replaced by a rotation")
+		assert.Equal(t, 401, whoami(t, c, key{secret: secret}).status)
+		c.admin.secret = fresh.secret
+		assert.Equal(t, id, c.whoami(t).ID)
+		fresh = c.rotate(t, key{id: id}, "0")
+		c.admin.secret = fresh.secret
+	}
+}
+
 func TestAnAddressThatIsTakenStopsTheStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
