@@ -73,7 +73,7 @@ func (s *service) introspection(r *http.Request, token string) (api.Introspectio
 	case refusal != nil && refusal.RetryAfter > 0:
 		return api.Introspection{}, refusal
 	case refusal != nil:
-		return api.Introspection{Active: false}, nil
+		return api.Introspection{Active: false}, nil //nolint:nilerr // a refusal is what was asked for
 	}
 	answer := api.Introspection{
 		Active: true, Scope: new(joined(id.Scopes.List())), ClientID: &id.KeyID, TokenType: new(api.IntrospectionTokenTypeBearer),

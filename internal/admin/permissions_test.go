@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,8 +24,6 @@ var callers = []string{"nobody", "viewer", "member", "admin", "narrow", "system"
 // target, what it gets: the status, and the code of the problem where the status
 // does not tell. "own" belongs to the caller's user, "other" to another user,
 // "system" is a system key, "self" the key or user of the call itself.
-//
-//nolint:dupword // columns repeat themselves
 const permissions = `
 call                    target | nobody viewer member admin narrow system verifier sysadmin
 
@@ -117,7 +116,7 @@ func TestEveryCallerMayDoWhatThePermissionsSayAndNoMore(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s %s %s", name, p.method, p.path, p.target), func(t *testing.T) {
 				c := h.newCast(name)
 				got := c.call(p)
-				assert.Equal(t, p.statuses[i], fmt.Sprint(got.status), got.body)
+				assert.Equal(t, p.statuses[i], strconv.Itoa(got.status), got.body)
 				if _, tells := attempts[p.method+" "+api.BasePath+p.path]; got.status >= 400 {
 					assert.Equal(t, tells, c.recorded(), "a refused attempt is in the audit log, unless it is about nobody's records")
 				}

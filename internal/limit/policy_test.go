@@ -12,7 +12,7 @@ func TestAPolicyIsWithinAnotherThatAdmitsAllOfIt(t *testing.T) {
 	of := func(concurrency int, limits ...Limit) *Policy {
 		return NewPolicy(Plan{Limits: limits, Concurrency: concurrency})
 	}
-	requests := func(max int64, w Window) Limit { return Limit{On: Ingest, Unit: Requests, Max: max, Window: w} }
+	requests := func(most int64, w Window) Limit { return Limit{On: Ingest, Unit: Requests, Max: most, Window: w} }
 	items := Limit{On: Traces, Unit: Items, Max: 5, Window: minute}
 	for name, tt := range map[string]struct {
 		policy, other *Policy

@@ -3,7 +3,7 @@ package usage
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -100,7 +100,7 @@ func TestIdleSecretsAreForgottenFromMemoryAlone(t *testing.T) {
 	k := newKeeper()
 	l := NewLastUses(k)
 	for i := range 1000 {
-		l.Used(key(fmt.Sprint(i), 1), epoch)
+		l.Used(key(strconv.Itoa(i), 1), epoch)
 	}
 	l.Used(key("busy", 1), epoch.Add(idleAfter))
 	require.NoError(t, l.Flush(t.Context(), epoch.Add(idleAfter+time.Second)))
@@ -119,7 +119,7 @@ func TestNoUseIsLostBetweenRequestsAndFlushes(t *testing.T) {
 	for w := range 8 {
 		workers.Go(func() {
 			for i := range 2000 {
-				l.Used(key(fmt.Sprint(i%50), byte(w%2)), epoch.Add(time.Duration(i)*time.Second))
+				l.Used(key(strconv.Itoa(i%50), byte(w%2)), epoch.Add(time.Duration(i)*time.Second))
 			}
 		})
 	}
@@ -130,7 +130,7 @@ func TestNoUseIsLostBetweenRequestsAndFlushes(t *testing.T) {
 	require.NoError(t, l.Flush(t.Context(), epoch))
 	for i := range 50 {
 		last := epoch.Add(time.Duration(1950+i) * time.Second)
-		assert.Equal(t, map[byte]time.Time{0: last, 1: last}, latest(t, NewLastUses(k), fmt.Sprint(i)))
+		assert.Equal(t, map[byte]time.Time{0: last, 1: last}, latest(t, NewLastUses(k), strconv.Itoa(i)))
 	}
 }
 

@@ -168,7 +168,11 @@ func testBadCursors(t *testing.T, s store.Store) {
 		require.ErrorIs(t, err, store.ErrBadCursor, cursor)
 	}
 	for _, other := range []store.KeyFilter{
-		{}, {Query: "ke"}, {Query: "key", OwnerID: "x"}, {Query: "key", Type: identity.UserKey}, {Query: "key", Status: store.Active, Now: epoch},
+		{},
+		{Query: "ke"},
+		{Query: "key", OwnerID: "x"},
+		{Query: "key", Type: identity.UserKey},
+		{Query: "key", Status: store.Active, Now: epoch},
 		{Query: "key", Declared: true},
 	} {
 		_, err := s.ListKeys(t.Context(), other, store.Page{Cursor: first.Next})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -176,7 +177,7 @@ func (m *memory) ListKeys(ctx context.Context, filter store.KeyFilter, page stor
 			}
 		}
 		slices.SortFunc(keys, newestFirst)
-		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, fmt.Sprint(filter.Declared), filter.Query})
+		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query})
 		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
 		return err
 	})
@@ -280,7 +281,7 @@ func (m *memory) ListUsers(ctx context.Context, filter store.UserFilter, page st
 		slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(place(a), place(b)) })
 		active := "any"
 		if filter.Active != nil {
-			active = fmt.Sprint(*filter.Active)
+			active = strconv.FormatBool(*filter.Active)
 		}
 		name := fmt.Sprintf("users %q %s %t %q", filter.Role, active, filter.Declared, filter.Query)
 		result.Users, result.Next, err = cut(users, page, name, place)
