@@ -74,7 +74,7 @@ vuln: ## look for known vulnerabilities in what is built
 	$(GOVULNCHECK) ./...
 
 .PHONY: generate
-generate: ## regenerate the code and pages that are made from metadata.yaml and openapi.yaml
+generate: ## regenerate the code and pages that are made from metadata.yaml, openapi.yaml and the commands of gatectl
 	$(GO) generate ./...
 
 .PHONY: bench

@@ -2,6 +2,8 @@
 // is a client of the admin API.
 package main
 
+//go:generate go run ./internal/mangen ../../docs/man
+
 import (
 	"os"
 

@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"declared": declared,
 			"damage":   damage,
 			"await":    await,
+			"fill":     fill,
 			"serve":    serve,
 		},
 	})
@@ -56,6 +57,11 @@ func setUp(env *testscript.Env) error {
 	server := httptest.NewServer(handler)
 	env.Defer(server.Close)
 	env.Setenv("OTLPGATE_ADMIN_URL", server.URL)
+	unreliable := httptest.NewUnstartedServer(lossy(handler))
+	unreliable.Config.ErrorLog = quietLog
+	unreliable.Start()
+	env.Defer(unreliable.Close)
+	env.Setenv("LOSSY_URL", unreliable.URL)
 	tlsURL, err := serveTLS(env, handler)
 	if err != nil {
 		return err
@@ -165,6 +171,15 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(handler)
 	ts.Defer(server.Close)
 	ts.Setenv(args[1], server.URL)
+}
+
+// fill puts the values of variables into a file: fill FILE.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fill FILE")
+	}
+	filled := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(filled), 0o600))
 }
 
 // await waits until a file is there: await PATTERN.

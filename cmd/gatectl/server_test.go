@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,6 +19,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/admin"
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
@@ -60,38 +63,58 @@ func startAdmin(env deferrer, directory string) (*adminServer, error) {
 	}
 	counter := limit.NewMemory(limit.MemoryOptions{})
 	s.Handler, err = admin.New(admin.Options{
-		Store: s.keys, Authenticate: authenticator(ring, counter),
+		Store: s.keys, Door: newDoor(ring, counter, backend),
 		Plans: plans,
 		State: func(ctx context.Context, id string, p *limit.Policy) (limit.State, error) {
 			return counter.State(ctx, time.Now(), id, p)
 		},
-		Backup: func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
+		Backup:        func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
+		BackupRecords: backend.Records,
 	})
 	return s, err
 }
 
-// authenticator judges requests as the extension does.
-func authenticator(ring *keyring.Keyring, counter limit.Counter) func(*http.Request) (*identity.Admission, error) {
+// door judges requests as the extension does. It remembers when secrets were
+// used.
+type door struct {
+	*gate.Gate
+	uses store.Uses
+}
+
+func newDoor(ring *keyring.Keyring, counter limit.Counter, uses store.Uses) door {
 	headers, err := credential.NewHeaders(nil)
 	if err != nil {
 		panic(err)
 	}
-	door := gate.New(gate.Options{
+	return door{uses: uses, Gate: gate.New(gate.Options{
 		Headers: headers, Keyring: ring, Counter: counter, Clock: time.Now,
 		Clients: clientip.NewResolver(nil), Throttle: throttle.New(throttle.Options{}),
-	})
-	return func(r *http.Request) (*identity.Admission, error) {
-		peer := netip.MustParseAddrPort(r.RemoteAddr).Addr()
-		a, refusal := door.Authenticate(r.Context(), gate.Request{Headers: r.Header, Peer: peer})
-		if refusal == nil {
-			refusal = a.Refused()
-		}
-		if refusal != nil {
-			return nil, refusal
-		}
-		return a, nil
-	}
+	})}
 }
+
+func requestOf(r *http.Request) gate.Request {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return gate.Request{Headers: r.Header, Peer: peer.Addr()}
+}
+
+// Authenticate implements admin.Door.
+func (d door) Authenticate(r *http.Request) (*identity.Admission, error) {
+	a, refusal := d.Gate.Authenticate(r.Context(), requestOf(r))
+	if refusal == nil {
+		refusal = a.Refused()
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	ref := store.Digest(d.Credential(r).Digest()).Ref()
+	return a, d.uses.KeepUses(r.Context(), []store.Use{{KeyID: a.KeyID, Secret: ref, At: time.Now()}})
+}
+
+// Credential implements admin.Door.
+func (d door) Credential(r *http.Request) credential.Secret { return d.Gate.Credential(requestOf(r)) }
+
+// ClientAddr implements admin.Door.
+func (d door) ClientAddr(r *http.Request) netip.Addr { return d.Gate.ClientAddr(requestOf(r)) }
 
 // addMember makes a user who is no administrator, with a key that can do what
 // the role allows, and returns the key.
@@ -115,13 +138,29 @@ func (s *adminServer) addMember() (string, error) {
 // declare makes a key as the configuration of the collector does.
 func (s *adminServer) declare() (id string, err error) {
 	secret := credential.Format{}.Mint(credential.Sys)
-	key := store.Key{
-		ID: store.NewKeyID(), Name: "declared", Type: identity.SystemKey, Environment: identity.Live, Role: identity.AdminRole,
-		Scopes:  []identity.Scope{identity.TracesWrite},
-		Secrets: []store.Secret{{Digest: store.Digest(secret.Digest())}},
+	records, err := declaration.Document{Keys: []declaration.Key{{
+		Name: "declared", Digest: secret.Digest().String(), Scopes: []string{"traces:write"},
+	}}}.Records(nil)
+	if err != nil {
+		return "", err
 	}
-	_, err = provision.Declared(context.Background(), s.keys, []store.Key{key}, time.Now())
-	return key.ID, err
+	_, err = provision.Reconcile(context.Background(), s.keys, records, provision.Options{Source: provision.Configuration, Now: time.Now()})
+	return records.Keys[0].ID, err
+}
+
+// lossy carries out what is sent, but loses the answer to each call with an
+// idempotency key that it has not seen.
+func lossy(h http.Handler) http.Handler {
+	var seen sync.Map
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("Idempotency-Key")
+		if _, repeated := seen.LoadOrStore(id, true); id == "" || repeated {
+			h.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	})
 }
 
 // strangers are servers that answer otherwise than the admin API does.
@@ -144,6 +183,23 @@ func strangers() map[string]http.HandlerFunc {
 		"busy": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
 			problem(w, http.StatusServiceUnavailable, "store_unavailable", "the store cannot be asked now: retry later")
+		},
+		// limited asks to wait, once, and has an empty audit log.
+		"limited": func() http.HandlerFunc {
+			var asked atomic.Bool
+			return func(w http.ResponseWriter, _ *http.Request) {
+				if !asked.Swap(true) {
+					w.Header().Set("Retry-After", "1")
+					problem(w, http.StatusTooManyRequests, "rate_limited", "too many requests")
+					return
+				}
+				answer(w, `{"data":[],"nextCursor":null}`)
+			}
+		}(),
+		// forged has an audit log whose one record does not fit its hash.
+		"forged": func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, `{"data":[{"seq":1,"time":"2026-07-01T09:30:00Z","actor":{"keyId":null,"userId":null,"address":null},"action":"key.create","target":"key_a",`+
+				`"outcome":"success","reason":null,"changes":{},"previousHash":null,"hash":"sha256:`+strings.Repeat("0", 64)+`"}],"nextCursor":null}`)
 		},
 		// echo repeats the caller's key, and tries to control the terminal.
 		"echo": func(w http.ResponseWriter, r *http.Request) {
@@ -183,6 +239,11 @@ func beginBackup(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	io.WriteString(w, "OTLPGATE BACKUP\n\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x06uadmin")
 	http.NewResponseController(w).Flush()
+}
+
+func answer(w http.ResponseWriter, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	io.WriteString(w, body)
 }
 
 func problem(w http.ResponseWriter, status int, code, detail string) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,8 @@ func (p *program) backupCommand() *cobra.Command {
 		Short: "back up all keys, users and the audit log",
 		Long: `Back up all keys, users and the audit log as of one moment, while otlpgate goes
 on working. It takes a key with the scope admin.
+
+On a terminal a bar shows how far it has come.
 
 The file appears under its name once it is whole and checked, with mode 0600. A
 backup holds no keys, only their digests, and is confidential all the same.`,
@@ -128,6 +131,9 @@ func (c *connection) receive(ctx context.Context, t *transfer, answer *http.Resp
 		return err
 	case answer.Header.Get("Content-Type") != "application/octet-stream":
 		return c.strangerFailure(backUpOperation, answer.Status)
+	}
+	if total, err := strconv.ParseUint(answer.Header.Get("X-Backup-Records"), 10, 64); err == nil {
+		t.show.setTotal(total)
 	}
 	t.records, err = badgerstore.Verify(ctx, t, t.show.setRecords)
 	return err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -68,19 +67,6 @@ func TestADraftReplacesNoFileThatCameUpMeanwhile(t *testing.T) {
 		assert.Len(t, left, 1, "the draft is gone")
 		require.NoError(t, os.Remove(path))
 	}
-}
-
-func TestProgressIsOneLineThatIsTakenAway(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	now := time.Now()
-	g := &progress{out: &out, doing: "restoring", now: func() time.Time { return now }}
-	g.setBytes(2000)
-	g.setRecords(7) // too soon to be shown
-	now = now.Add(progressEvery)
-	g.setRecords(8)
-	g.clear()
-	assert.Equal(t, "\r\x1b[Krestoring: 2.0 kB, 0 records\r\x1b[Krestoring: 2.0 kB, 8 records\r\x1b[K", out.String())
 }
 
 func TestNoProgressOffTheTerminal(t *testing.T) {

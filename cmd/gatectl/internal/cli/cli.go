@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Main runs gatectl with the arguments and streams of the process and returns
@@ -34,6 +35,11 @@ func Main(version string) int {
 	return p.run(context.Background(), os.Args[1:])
 }
 
+// Root returns the command line, for those who document it. It runs nothing.
+func Root() *cobra.Command {
+	return (&program{getenv: func(string) string { return "" }, now: time.Now}).rootCommand()
+}
+
 // program is what the commands share.
 type program struct {
 	version        string
@@ -42,6 +48,7 @@ type program struct {
 	getenv         func(string) string
 	now            func() time.Time
 	flags          connectionFlags
+	given          *pflag.FlagSet // those of the command that runs
 }
 
 func (p *program) run(ctx context.Context, args []string) int {
@@ -68,16 +75,18 @@ It authenticates with an API key of its own, never given on the command line:
 		Example: `  gatectl keys create --name checkout --scope traces:write --expires 90d
   gatectl keys list
   gatectl keys revoke key_6xkq2m7vdn3wslc4hpab`,
-		Version:       p.versionText(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:          p.versionText(),
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { p.given = cmd.Flags() },
 	})
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagFailure)
 	p.flags.register(root.PersistentFlags())
-	root.AddCommand(p.keysCommand(), p.plansCommand(), p.whoamiCommand(), p.backupCommand(), p.restoreCommand(), p.versionCommand())
+	root.AddCommand(p.keysCommand(), p.usersCommand(), p.auditCommand(), p.importCommand(), p.applyCommand(),
+		p.introspectCommand(), p.plansCommand(), p.whoamiCommand(), p.backupCommand(), p.restoreCommand(), p.versionCommand())
 	useOwnHelp(root)
 	return root
 }

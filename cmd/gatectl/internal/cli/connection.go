@@ -62,6 +62,7 @@ type connection struct {
 	url     string
 	key     callerKey
 	timeout time.Duration
+	given   *pflag.FlagSet // the command line's; nil where there is none
 }
 
 // connect prepares a connection; nothing is sent yet.
@@ -91,7 +92,12 @@ func (p *program) connectWithin(limit time.Duration) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.flags.open(target, httpClient, key)
+	c, err := p.flags.open(target, httpClient, key)
+	if err != nil {
+		return nil, err
+	}
+	c.given = p.given
+	return c, nil
 }
 
 func (c *connectionFlags) open(target *url.URL, httpClient *http.Client, key callerKey) (*connection, error) {

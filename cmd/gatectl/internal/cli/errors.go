@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,12 +20,28 @@ const (
 
 // failure is an error as people see it.
 type failure struct {
-	text string
-	hint string
-	exit int
+	text  string
+	hint  string
+	exit  int
+	cause error // what it explains, where others have to know; not shown
 }
 
 func (f *failure) Error() string { return f.text }
+
+// Unwrap returns what the failure explains.
+func (f *failure) Unwrap() error { return f.cause }
+
+// because adds what the failure explains.
+func (f *failure) because(cause error) *failure {
+	f.cause = cause
+	return f
+}
+
+// status ends gatectl with an exit status that is an answer and no failure.
+type status int
+
+// Error implements error.
+func (s status) Error() string { return "exit status " + strconv.Itoa(int(s)) }
 
 // refuse returns a failure of the work itself.
 func refuse(hint, format string, args ...any) *failure {
@@ -40,6 +57,9 @@ func misuse(hint, format string, args ...any) *failure {
 func (p *program) report(err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if answer, ok := errors.AsType[status](err); ok {
+		return int(answer)
 	}
 	f, ok := errors.AsType[*failure](err)
 	if !ok {

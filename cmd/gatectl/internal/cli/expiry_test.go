@@ -83,6 +83,15 @@ func TestHumanTimes(t *testing.T) {
 		assert.Equal(t, want, distanceText(span), span.String())
 	}
 
+	for span, want := range map[time.Duration]string{
+		-time.Second: "1 second ago", 0: "now", time.Second: "in 1 second", 12500 * time.Millisecond: "in 13 seconds",
+		time.Minute: "in 1 minute", 61 * time.Second: "in 1 minute 1 second", 72 * time.Minute: "in 1 hour 12 minutes",
+		time.Hour - time.Millisecond: "in 60 minutes", time.Hour: "in 1 hour", 119*time.Minute + time.Second: "in 2 hours",
+		day: "in 1 day", 36 * time.Hour: "in 1 day 12 hours", 31*day - time.Minute: "in 31 days", 90 * day: "in 90 days",
+	} {
+		assert.Equal(t, want, preciseText(span), span.String())
+	}
+
 	soon, late := now.Add(3*day), time.Date(2027, 6, 1, 23, 59, 59, 0, time.UTC)
 	assert.Equal(t, "in 3 days", shortTime(&soon, now))
 	assert.Equal(t, "2027-06-01", shortTime(&late, now))

@@ -16,6 +16,10 @@ import (
 
 // transportFailure explains why there is no answer.
 func (c *connection) transportFailure(operation string, err error) *failure {
+	return c.explainTransport(operation, err).because(err)
+}
+
+func (c *connection) explainTransport(operation string, err error) *failure {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
@@ -64,56 +68,57 @@ func (c *connection) apiFailure(operation string, err error) *failure {
 		return refuse("", "%s: %s", operation, err)
 	}
 	if e.Code == "" {
-		return c.strangerFailure(operation, fmt.Sprintf("%d %s", e.Status, e.Title))
+		return c.strangerFailure(operation, fmt.Sprintf("%d %s", e.Status, e.Title)).because(e)
 	}
-	return refuse(c.apiHint(e), "%s: %s", operation, problemText(e))
+	return refuse(c.apiHint(e), "%s: %s", operation, problemText(e, c.placeText)).because(e)
 }
 
-// problemText is the server's explanation, in the words of the command line.
-func problemText(e *client.Error) string {
+// problemText is the server's explanation; named says what a place in the
+// request, a JSON pointer or a parameter, is called where the user wrote it.
+func problemText(e *client.Error, named func(place string) string) string {
 	switch {
 	case e.Code == "key_not_found":
 		return "there is no such key, or it is not yours"
+	case e.Code == "user_not_found":
+		return "there is no such user, or it is not you"
 	case len(e.Errors) == 0:
 		return e.Detail
 	case len(e.Errors) == 1:
-		return flagOf(e.Errors[0].Place()) + ": " + e.Errors[0].Detail
+		return ruleText(named, e.Errors[0])
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d rules are broken", len(e.Errors))
 	for _, rule := range e.Errors {
-		text.WriteString("\n  " + flagOf(rule.Place()) + ": " + rule.Detail)
+		text.WriteString("\n  " + ruleText(named, rule))
 	}
 	return text.String()
 }
 
-// flagOf returns the flag that sets the field at a JSON pointer or the query
-// parameter.
-func flagOf(place string) string {
-	field, _, _ := strings.Cut(strings.TrimPrefix(place, "/"), "/")
-	switch field {
-	case "name", "description", "type", "role", "preset", "plan", "status", "limit":
-		return "--" + field
-	case "environment":
-		return "--env"
-	case "ownerId":
-		return "--owner"
-	case "scopes":
-		return "--scope"
-	case "limits":
-		return "--limit"
-	case "projects":
-		return "--project"
-	case "allowedIps":
-		return "--allow-ip"
-	case "expectedCountries":
-		return "--expect-country"
-	case "expiresAt":
-		return "--expires"
-	case "q":
-		return "--query"
+// ruleText is a broken rule with its place. What stands there is told once.
+func ruleText(named func(place string) string, rule client.FieldError) string {
+	name := named(rule.Place())
+	if flag, value, ok := strings.Cut(name, " "); ok && strings.HasPrefix(value, `"`) && strings.Contains(rule.Detail, value) {
+		name = flag
 	}
-	return place
+	return name + ": " + rule.Detail
+}
+
+// codeHints say what to do about a problem of the admin API, by its code.
+var codeHints = map[string]string{
+	"key_not_found":      "find the id with `gatectl keys list --query TEXT`",
+	"not_found":          "set --admin-url to the admin endpoint of otlpgate, of the same version as gatectl",
+	"user_not_found":     "find the id with `gatectl users list --query TEXT`",
+	"user_declared":      "change the user under `users:` where it was declared: in the configuration of the collector, or the applied document",
+	"user_builtin":       "leave the built-in administrator as it is, and make users of your own with `gatectl users create`",
+	"already_exists":     "find the one that is there with `gatectl keys list` or `gatectl users list`",
+	"key_expired":        "extend it first with `gatectl keys update ID --expires 90d`",
+	"idempotency_spent":  "nobody holds the secret that was made: find its key with `gatectl keys list`, and rotate or revoke it",
+	"key_revoked":        "create another key with `gatectl keys create`",
+	"key_declared":       "change the key under `keys:` where it was declared: in the configuration of the collector, which then has to be restarted, or the applied document",
+	"invalid_owner":      "name an active user with --owner, or leave it out to own the key yourself",
+	"scopes_exceed_role": "ask for fewer scopes, or have the role raised",
+	"backup_unsupported": "back up the database in which otlpgate keeps its keys",
+	"internal_error":     "the log of otlpgate says more",
 }
 
 // apiHint says what to do about a problem of the admin API.
@@ -126,23 +131,8 @@ func (c *connection) apiHint(e *client.Error) string {
 	case e.Status == http.StatusForbidden:
 		return "gatectl used the key in " + c.key.source + "; see what it may do with `gatectl whoami`, or " + otherKeyHint
 	}
-	switch e.Code {
-	case "key_not_found":
-		return "find the id with `gatectl keys list --query TEXT`"
-	case "not_found":
-		return "set --admin-url to the admin endpoint of otlpgate, of the same version as gatectl"
-	case "key_revoked":
-		return "create another key with `gatectl keys create`"
-	case "key_declared":
-		return "change the key under `keys:` in the configuration of the collector and restart it"
-	case "invalid_owner":
-		return "name an active user with --owner, or leave it out to own the key yourself"
-	case "scopes_exceed_role":
-		return "ask for fewer scopes, or have the role raised"
-	case "backup_unsupported":
-		return "back up the database in which otlpgate keeps its keys"
-	case "internal_error":
-		return "the log of otlpgate says more"
+	if hint, ok := codeHints[e.Code]; ok {
+		return hint
 	}
 	return "correct the command and run it again; --help explains each flag"
 }

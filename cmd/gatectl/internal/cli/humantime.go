@@ -42,6 +42,33 @@ func distanceText(d time.Duration) string {
 	return "in " + countText(d)
 }
 
+// preciseText is distanceText for what is near, to the second of its units:
+// "in 1 hour 12 minutes".
+func preciseText(d time.Duration) string {
+	if d < time.Second {
+		return distanceText(d)
+	}
+	units := []struct {
+		size time.Duration
+		name string
+	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
+	for i, unit := range units[:len(units)-1] {
+		if d < unit.size {
+			continue
+		}
+		finer := units[i+1]
+		// Rounded up, so that what ends has ended by then.
+		parts := int64((d + finer.size - 1) / finer.size)
+		perUnit := int64(unit.size / finer.size)
+		text := "in " + plural(parts/perUnit, unit.name)
+		if parts%perUnit > 0 {
+			text += " " + plural(parts%perUnit, finer.name)
+		}
+		return text
+	}
+	return "in " + plural(int64((d+time.Second-1)/time.Second), "second")
+}
+
 func countText(d time.Duration) string {
 	for _, unit := range []struct {
 		size time.Duration

@@ -10,10 +10,10 @@ func (p *program) keysCommand() *cobra.Command {
 	keys := group(&cobra.Command{
 		Use:     "keys",
 		Aliases: []string{"key"},
-		Short:   "create, list, change and revoke API keys",
+		Short:   "create, list, change, rotate and revoke API keys",
 	})
 	keys.AddCommand(p.keysCreateCommand(), p.keysListCommand(), p.keysGetCommand(),
-		p.keysUpdateCommand(), p.keysRevokeCommand(), p.keysMintCommand())
+		p.keysUpdateCommand(), p.keysRotateCommand(), p.keysRevokeCommand(), p.keysMintCommand())
 	return keys
 }
 
@@ -46,8 +46,7 @@ func (k *keyFlags) register(p *program, cmd *cobra.Command) {
 	flags.StringSliceVar(&k.countries, "expect-country", nil, "`COUNTRY` (such as DE) that the key is expected to be used from; others raise an alert")
 	flags.StringVar(&k.expires, "expires", "", "`WHEN` the key ends: a span (90d), a day (2027-01-31), a time (RFC 3339) or never")
 	completeFlag(cmd, "scope", scopeNames())
-	// It fails only for a flag that does not exist, which the tests would show.
-	_ = cmd.RegisterFlagCompletionFunc("plan", p.completePlan)
+	completeFlagWith(cmd, "plan", p.completePlan)
 	exclusive(cmd, "scope", "preset")
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,12 +13,10 @@ import (
 // createFlags are the flags of `keys create`.
 type createFlags struct {
 	keyFlags
-	keyType      choice
-	environment  choice
-	owner        string
-	otlpEndpoint string
-	quiet        bool
-	output       *choice
+	showFlags
+	keyType     choice
+	environment choice
+	owner       string
 }
 
 func (p *program) keysCreateCommand() *cobra.Command {
@@ -28,7 +25,9 @@ func (p *program) keysCreateCommand() *cobra.Command {
 		Use:   "create --name NAME (--scope SCOPE… | --preset PRESET)",
 		Short: "create an API key and show it, this once",
 		Long: `Create an API key and show it, this once. For a key that may send telemetry the
-settings of exporters come with it, ready to paste.`,
+settings of exporters come with it, ready to paste.
+
+Where no answer comes gatectl asks once more, in a way that makes no second key.`,
 		Example: `  gatectl keys create --name checkout --scope traces:write --project checkout --expires 90d
   gatectl keys create --name ci --env test --preset read-write
   gatectl keys create --name batch --preset read-write --limit ingest:requests:5000/1h
@@ -43,14 +42,12 @@ settings of exporters come with it, ready to paste.`,
 			return p.createKey(cmd.Context(), request, &f)
 		},
 	}
-	f.register(p, cmd)
+	f.keyFlags.register(p, cmd)
 	choiceFlag(cmd, &f.keyType, "type", "", "a user key belongs to a user, a system key stands for itself (default user)", "user", "system")
 	choiceFlag(cmd, &f.environment, "env", "", "production or development (default live)", "live", "test")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "`ID` of the user that a user key belongs to (default your own)")
-	cmd.Flags().StringVar(&f.otlpEndpoint, "otlp-endpoint", defaultOTLPEndpoint, "base `URL` of OTLP/HTTP, for the settings of exporters")
-	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print the key and nothing else, for scripts")
-	f.output = outputFlag(cmd)
-	exclusive(cmd, "quiet", "output")
+	completeFlagWith(cmd, "owner", p.completeUsers)
+	f.showFlags.register(cmd)
 	return cmd
 }
 
@@ -63,29 +60,26 @@ func (p *program) createKey(ctx context.Context, request client.KeyCreate, f *cr
 	if err != nil {
 		return err
 	}
-	operation := "create key " + quoted(f.name)
-	answer, err := c.api.CreateKey(ctx, request) //nolint:bodyclose // result closes it
+	key, body, err := c.makeSecret(ctx, "create key "+quoted(f.name), func(id *string) (*http.Response, error) {
+		return c.api.CreateKey(ctx, &client.CreateKeyParams{IdempotencyKey: id}, request)
+	})
 	if err != nil {
-		return c.uncertain(operation, err, f.name)
+		return doubtful(err, "it may have been created all the same: look with `gatectl keys list --query "+shellQuote(f.name)+"`, and revoke what nobody holds")
 	}
-	key, body, err := result[client.Key](c, operation, answer, nil)
-	if err != nil {
-		return err
-	}
-	if key.Key == nil || answer.StatusCode != http.StatusCreated {
-		return c.strangerFailure(operation, answer.Status)
-	}
-	return p.showCreated(f, &key, body, endpoint)
+	return p.showSecret(&f.showFlags, secretMade{verb: "created", key: &key, body: body, endpoint: endpoint})
 }
 
-// uncertain is for calls that may have been carried out although no answer
-// came.
-func (c *connection) uncertain(operation string, err error, name string) error {
-	f := c.transportFailure(operation, err)
-	if unanswered(err) {
-		f.hint = "it may have been created all the same: look with `gatectl keys list --query " + shellQuote(name) + "`, and revoke what nobody holds"
-	}
-	return f
+// makeSecret sends a call that answers with a new secret; see once.
+func (c *connection) makeSecret(ctx context.Context, operation string, send func(idempotencyKey *string) (*http.Response, error)) (key client.Key, body []byte, err error) {
+	err = c.once(ctx, func(id string) error {
+		answer, err := send(&id) //nolint:bodyclose // result closes it
+		key, body, err = result[client.Key](c, operation, answer, err)
+		if err == nil && key.Key == nil {
+			return c.strangerFailure(operation, answer.Status)
+		}
+		return err
+	})
+	return key, body, err
 }
 
 // request checks the flags and makes the call's body of them.
@@ -146,54 +140,4 @@ func (f *createFlags) checkRequired(cmd *cobra.Command) error {
 		return emptyFlag(cmd, "owner")
 	}
 	return nil
-}
-
-// showCreated prints the key. Where that fails nobody will ever hold it.
-func (p *program) showCreated(f *createFlags, key *client.Key, body []byte, endpoint otlpEndpoint) error {
-	var err error
-	switch {
-	case f.quiet:
-		err = p.print(*key.Key + "\n")
-	case f.output.value == asJSON:
-		err = p.printJSON(body)
-	default:
-		err = p.print(p.createdText(key, endpoint))
-	}
-	if err != nil {
-		return refuse("revoke it with `gatectl keys revoke "+printable(key.ID)+"`, and create another",
-			"created %s but could not show its secret: %s", key.ID, err)
-	}
-	return nil
-}
-
-func (p *program) createdText(key *client.Key, endpoint otlpEndpoint) string {
-	colored := p.colored()
-	var b strings.Builder
-	b.WriteString("created " + nameOf(key) + "\n\n")
-	b.WriteString("  " + paint(printable(*key.Key), bold, colored) + "\n\n")
-	b.WriteString(paint("copy the key now: it is shown this once and cannot be shown again", yellow, colored) + "\n\n")
-	b.WriteString(p.summary(key))
-	if settings, ok := settingsFor(key, endpoint); ok {
-		b.WriteString("\nready to paste, with the key in it: keep it out of version control\n\n")
-		b.WriteString(settings.all())
-	}
-	return b.String()
-}
-
-// summary says in a few lines what a new key may do.
-func (p *program) summary(key *client.Key) string {
-	rows := [][]cell{
-		{text("  type"), text(string(key.Type) + ", " + string(key.Environment))},
-		{text("  scopes"), text(joined(key.Scopes))},
-		{text("  projects"), text(orAll(key.Projects))},
-		{text("  plan"), text(planText(key))},
-		{text("  expires"), text(fullTime(key.ExpiresAt, p.now()))},
-	}
-	if key.OwnerID != nil {
-		rows = append(rows[:1], append([][]cell{{text("  owner"), text(*key.OwnerID)}}, rows[1:]...)...)
-	}
-	if len(key.AllowedIps) > 0 {
-		rows = append(rows, []cell{text("  addresses"), text(joined(key.AllowedIps))})
-	}
-	return grid(rows, false)
 }

@@ -16,7 +16,11 @@ func (p *program) keysGetCommand() *cobra.Command {
 		Use:     "get ID",
 		Aliases: []string{"show"},
 		Short:   "show an API key, without its secret",
-		Args:    arguments(cobra.ExactArgs(1), "the id of one key"),
+		Long: `Show an API key, without its secret: what it may do, what it has spent of its
+limits and, while two secrets are valid after a rotation, who still uses the old
+one.`,
+		Args:              arguments(cobra.ExactArgs(1), "the id of one key"),
+		ValidArgsFunction: p.completeKeys(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.connect()
 			if err != nil {
@@ -34,7 +38,7 @@ func (p *program) keysGetCommand() *cobra.Command {
 }
 
 func (c *connection) getKey(ctx context.Context, id string) (client.Key, []byte, error) {
-	if err := checkID(id); err != nil {
+	if err := checkID(id, "key"); err != nil {
 		return client.Key{}, nil, err
 	}
 	answer, err := c.api.GetKey(ctx, id) //nolint:bodyclose // result closes it
@@ -42,9 +46,9 @@ func (c *connection) getKey(ctx context.Context, id string) (client.Key, []byte,
 }
 
 // checkID refuses what would be another path of the API.
-func checkID(id string) error {
+func checkID(id, kind string) error {
 	if id == "" || id == "." || id == ".." {
-		return misuse("find the id with `gatectl keys list`", "key id %q: must be such as key_6xkq2m7vdn3wslc4hpab", id)
+		return misuse("find the id with `gatectl "+kind+"s list`", "%s id %q: must be such as %s_6xkq2m7vdn3wslc4hpab", kind, id, kind)
 	}
 	return nil
 }
@@ -82,7 +86,7 @@ func (p *program) keyDetails(key *client.Key) [][]cell {
 		d.add("revoked", fullTime(key.RevokedAt, now))
 	}
 	if key.Declared {
-		d.add("declared", "in the configuration of the collector, and changed there")
+		d.add("declared", "in the configuration of the collector or an applied document, and changed there")
 	}
 	d.addSecrets(key.Secrets, now)
 	return d
@@ -132,16 +136,32 @@ func (d *details) addQuotas(key *client.Key, now time.Time) {
 	}
 }
 
-// addSecrets lists the secrets of a key that was rotated.
+// addSecrets lists the secrets of a key that was rotated, each with its last
+// use: whoever still uses the old one has to be told before it ends.
 func (d *details) addSecrets(secrets []client.KeySecret, now time.Time) {
 	if len(secrets) < 2 {
 		return
 	}
-	for _, s := range secrets {
-		line := s.Hint + ", created " + shortTime(&s.CreatedAt, now) + ", last used " + shortTime(s.LastUsedAt, now)
-		if s.ExpiresAt != nil {
-			line += ", valid until " + fullTime(s.ExpiresAt, now)
-		}
-		d.add("secret", line)
+	name := "new secret"
+	for i := range secrets {
+		d.add(name, secretLine(&secrets[i], now))
+		name = "old secret"
 	}
+}
+
+func secretLine(s *client.KeySecret, now time.Time) string {
+	line := s.Hint + ", made " + distanceText(s.CreatedAt.Sub(now)) + ", "
+	if s.LastUsedAt == nil {
+		line += "never used"
+	} else {
+		line += "used " + distanceText(s.LastUsedAt.Sub(now))
+	}
+	switch {
+	case s.ExpiresAt == nil:
+	case s.ExpiresAt.After(now):
+		line += ", ends " + preciseText(s.ExpiresAt.Sub(now))
+	default:
+		line += ", ended " + distanceText(s.ExpiresAt.Sub(now))
+	}
+	return line
 }

@@ -2,27 +2,19 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
-// The largest page that the admin API gives, and what is listed where nothing
-// else is asked for.
-const (
-	maxPage      = 500
-	defaultLimit = 50
-)
-
 type listFlags struct {
+	pageFlags
 	status  choice
 	keyType choice
 	owner   string
 	query   string
-	limit   int
-	all     bool
 	output  *choice
 }
 
@@ -32,6 +24,8 @@ func (p *program) keysListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "list API keys, newest first",
+		Long: `List API keys, newest first. Where a key comes from tells who can change it: a
+declared one is changed in its declaration alone.`,
 		Example: `  gatectl keys list --status active --query checkout
   gatectl keys list --all --output json`,
 		Args: arguments(cobra.NoArgs, "no arguments"),
@@ -41,56 +35,34 @@ func (p *program) keysListCommand() *cobra.Command {
 	choiceFlag(cmd, &f.keyType, "type", "", "only keys of this type", "user", "system")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "only keys of the user with this `ID`")
 	cmd.Flags().StringVar(&f.query, "query", "", "only keys with this `TEXT` in their name, description, id or hint")
-	cmd.Flags().IntVar(&f.limit, "limit", defaultLimit, "the largest `NUMBER` of keys to list")
-	cmd.Flags().BoolVar(&f.all, "all", false, "list all keys")
+	completeFlagWith(cmd, "owner", p.completeUsers)
+	f.register(cmd, "keys")
 	f.output = outputFlag(cmd)
-	exclusive(cmd, "limit", "all")
 	return cmd
 }
 
 func (p *program) listKeys(ctx context.Context, f *listFlags) error {
-	if f.limit < 1 {
-		return misuse("use --all to list all keys", "--limit %d: must be at least 1", f.limit)
+	if err := f.check("keys"); err != nil {
+		return err
 	}
 	c, err := p.connect()
 	if err != nil {
 		return err
 	}
-	page, err := c.fetchKeys(ctx, f)
+	keys, err := c.fetchKeys(ctx, f)
 	if err != nil {
 		return err
 	}
 	if f.output.value == asJSON {
-		return p.printKeyPage(page)
+		return p.printListing(keys)
 	}
-	return p.printKeyTable(f, page)
+	return p.printKeyTable(f, keys)
 }
 
-// keyPage is a listing as the admin API gives it, with the keys as they came.
-type keyPage struct {
-	Data       []json.RawMessage `json:"data"`
-	NextCursor *string           `json:"nextCursor"`
-}
-
-// fetchKeys reads pages until there are as many keys as were asked for.
-func (c *connection) fetchKeys(ctx context.Context, f *listFlags) (keyPage, error) {
-	all := keyPage{Data: []json.RawMessage{}}
-	for {
-		size := maxPage
-		if !f.all {
-			size = min(maxPage, f.limit-len(all.Data))
-		}
-		answer, err := c.api.ListKeys(ctx, f.parameters(size, all.NextCursor)) //nolint:bodyclose // result closes it
-		page, _, err := result[keyPage](c, "list keys", answer, err)
-		if err != nil {
-			return keyPage{}, err
-		}
-		all.Data = append(all.Data, page.Data...)
-		all.NextCursor = page.NextCursor
-		if page.NextCursor == nil || (!f.all && len(all.Data) >= f.limit) {
-			return all, nil
-		}
-	}
+func (c *connection) fetchKeys(ctx context.Context, f *listFlags) (listing, error) {
+	return f.fetch(c, "list keys", func(size int, cursor *string) (*http.Response, error) {
+		return c.api.ListKeys(ctx, f.parameters(size, cursor))
+	})
 }
 
 func (f *listFlags) parameters(size int, cursor *string) *client.ListKeysParams {
@@ -101,34 +73,16 @@ func (f *listFlags) parameters(size int, cursor *string) *client.ListKeysParams 
 	}
 }
 
-func (p *program) printKeyPage(page keyPage) error {
-	body, err := json.Marshal(page)
+func (p *program) printKeyTable(f *listFlags, l listing) error {
+	keys, err := recordsOf[client.Key](l)
 	if err != nil {
-		return refuse("set --admin-url to the admin endpoint of otlpgate", "read the listed keys: %s", err)
-	}
-	return p.printJSON(body)
-}
-
-func (p *program) printKeyTable(f *listFlags, page keyPage) error {
-	rows := [][]cell{heading("ID", "NAME", "TYPE", "STATUS", "HINT", "SCOPES", "PLAN", "EXPIRES", "CREATED")}
-	for _, raw := range page.Data {
-		var key client.Key
-		if err := json.Unmarshal(raw, &key); err != nil {
-			return refuse("use the gatectl of the same version as otlpgate", "read a listed key: %s", err)
-		}
-		rows = append(rows, p.keyRow(&key))
-	}
-	if len(page.Data) == 0 {
-		p.note("%s", f.nothingFound())
-		return nil
-	}
-	if err := p.print(grid(rows, p.colored())); err != nil {
 		return err
 	}
-	if page.NextCursor != nil {
-		p.note("there are more than these %d keys: see them with --all, or with a larger --limit", len(page.Data))
+	rows := [][]cell{heading("ID", "NAME", "TYPE", "FROM", "STATUS", "HINT", "SCOPES", "PLAN", "EXPIRES", "CREATED")}
+	for i := range keys {
+		rows = append(rows, p.keyRow(&keys[i]))
 	}
-	return nil
+	return p.printTable(l, rows, "keys", f.nothingFound())
 }
 
 func (f *listFlags) nothingFound() string {
@@ -142,9 +96,31 @@ const maxNameColumn = 40
 
 func (p *program) keyRow(key *client.Key) []cell {
 	return []cell{
-		text(key.ID), text(shorten(printable(key.Name), maxNameColumn)), text(string(key.Type)), statusCell(key.Status), text(key.Hint),
+		text(key.ID), text(shorten(printable(key.Name), maxNameColumn)), typeCell(key.Type), originCell(key),
+		statusCell(key.Status), text(key.Hint),
 		text(shortScopes(key.Scopes)), text(key.Plan), text(shortTime(key.ExpiresAt, p.now())), text(shortTime(&key.CreatedAt, p.now())),
 	}
+}
+
+// typeCell makes system keys stand out, which outlive whoever made them.
+func typeCell(t client.KeyType) cell {
+	c := text(string(t))
+	if t == client.KeyTypeSystem {
+		c.color = bold
+	}
+	return c
+}
+
+// originCell tells declared keys from those that were made through the API, and
+// from the one that otlpgate made itself.
+func originCell(key *client.Key) cell {
+	switch {
+	case key.Declared:
+		return cell{text: "declaration", color: bold}
+	case key.CreatedBy == nil:
+		return text("first start")
+	}
+	return text("API")
 }
 
 func statusCell(status client.KeyStatus) cell {

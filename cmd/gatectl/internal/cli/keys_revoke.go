@@ -21,8 +21,9 @@ func (p *program) keysRevokeCommand() *cobra.Command {
 terminal gatectl asks first; elsewhere it needs --yes.`,
 		Example: `  gatectl keys revoke key_6xkq2m7vdn3wslc4hpab
   gatectl keys revoke --yes key_6xkq2m7vdn3wslc4hpab key_mzq4tbx2fw6ynh3dkvsa`,
-		Args: arguments(cobra.MinimumNArgs(1), "the ids of one or more keys"),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.revokeKeys(cmd.Context(), args, yes) },
+		Args:              arguments(cobra.MinimumNArgs(1), "the ids of one or more keys"),
+		ValidArgsFunction: p.completeKeys(0),
+		RunE:              func(cmd *cobra.Command, args []string) error { return p.revokeKeys(cmd.Context(), args, yes) },
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
@@ -31,11 +32,11 @@ terminal gatectl asks first; elsewhere it needs --yes.`,
 func (p *program) revokeKeys(ctx context.Context, ids []string, yes bool) error {
 	ids = unique(ids)
 	for _, id := range ids {
-		if err := checkID(id); err != nil {
+		if err := checkID(id, "key"); err != nil {
 			return err
 		}
 	}
-	if !yes && (!isTerminal(p.stdin) || p.flags.keyFile == "-") {
+	if !yes && !p.canAsk() {
 		return misuse("give --yes to revoke without being asked", "revoke %s: standard input is no terminal to ask on", counted(len(ids), "key"))
 	}
 	c, err := p.connect()
@@ -84,12 +85,17 @@ func unique(ids []string) []string {
 
 func counted(n int, unit string) string { return plural(int64(n), unit) }
 
-// revokeAll revokes what it can. It reports all failures but the last, which it
-// returns.
+// revokeAll revokes what it can.
 func (p *program) revokeAll(ctx context.Context, c *connection, ids []string) error {
+	return p.each(ids, func(id string) error { return p.revokeOne(ctx, c, id) })
+}
+
+// each works on all ids, whatever becomes of the others. It reports all failures
+// but the last, which it returns.
+func (p *program) each(ids []string, work func(id string) error) error {
 	var failed error
 	for _, id := range ids {
-		if err := p.revokeOne(ctx, c, id); err != nil {
+		if err := work(id); err != nil {
 			if failed != nil {
 				p.report(failed)
 			}
@@ -100,7 +106,7 @@ func (p *program) revokeAll(ctx context.Context, c *connection, ids []string) er
 }
 
 func (p *program) revokeOne(ctx context.Context, c *connection, id string) error {
-	answer, err := c.api.RevokeKey(ctx, id)
+	answer, err := c.api.RevokeKey(ctx, id, nil)
 	if _, err := c.read("revoke key "+quoted(id), answer, err); err != nil {
 		return err
 	}
@@ -121,7 +127,7 @@ func (p *program) confirmRevocation(ctx context.Context, c *connection, ids []st
 		}
 		lines.WriteString("\n")
 	}
-	return p.confirm(fmt.Sprintf("revoke %s, for ever?\n%s", counted(len(ids), "key"), lines.String()))
+	return p.confirm(fmt.Sprintf("revoke %s, for ever?\n%s", counted(len(ids), "key"), lines.String()), "revoke", "revoked")
 }
 
 // describe is a key in one line, with what tells it from others.
@@ -133,10 +139,14 @@ func describe(key *client.Key) string {
 	return line
 }
 
-// confirm asks on the terminal; anything but yes is an error.
-func (p *program) confirm(question string) error {
+// canAsk reports whether there is somebody to answer on standard input.
+func (p *program) canAsk() bool { return isTerminal(p.stdin) && p.flags.keyFile != "-" }
+
+// confirm asks on the terminal whether to do something; anything but yes is an
+// error, after which nothing is done.
+func (p *program) confirm(question, do, done string) error {
 	if _, err := fmt.Fprint(p.stderr, question+"type yes to go on: "); err != nil {
-		return refuse("give --yes to revoke without being asked", "ask for a confirmation: %s", err)
+		return refuse("give --yes to "+do+" without being asked", "ask for a confirmation: %s", err)
 	}
 	line, err := bufio.NewReader(p.stdin).ReadString('\n')
 	if err != nil {
@@ -147,5 +157,5 @@ func (p *program) confirm(question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return refuse("type yes, or give --yes", "nothing was revoked: not confirmed")
+	return refuse("type yes, or give --yes", "nothing was %s: not confirmed", done)
 }

@@ -24,8 +24,12 @@ func (p *program) keysUpdateCommand() *cobra.Command {
 		Long: `Change an API key, but not its secret. What is not named stays as it is; a list
 that is named replaces the one that was.`,
 		Example: `  gatectl keys update key_6xkq2m7vdn3wslc4hpab --scope traces:write --expires 30d
+  gatectl keys update key_6xkq2m7vdn3wslc4hpab --plan pro
+  gatectl keys update key_6xkq2m7vdn3wslc4hpab --limit ingest:requests:5000/1h,traces:items:1000000/1d
+  gatectl keys update key_6xkq2m7vdn3wslc4hpab --no-limit --no-plan
   gatectl keys update key_6xkq2m7vdn3wslc4hpab --no-expiry --no-project`,
-		Args: arguments(cobra.ExactArgs(1), "the id of one key"),
+		Args:              arguments(cobra.ExactArgs(1), "the id of one key"),
+		ValidArgsFunction: p.completeKeys(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			patch, err := f.patch(cmd, p.now())
 			if err != nil {
@@ -57,14 +61,14 @@ func (f *updateFlags) registerClearing(cmd *cobra.Command) {
 }
 
 func (p *program) updateKey(ctx context.Context, id string, patch client.KeyPatch, output *choice) error {
-	if err := checkID(id); err != nil {
+	if err := checkID(id, "key"); err != nil {
 		return err
 	}
 	c, err := p.connect()
 	if err != nil {
 		return err
 	}
-	answer, err := c.api.UpdateKey(ctx, id, patch) //nolint:bodyclose // result closes it
+	answer, err := c.api.UpdateKey(ctx, id, nil, patch) //nolint:bodyclose // result closes it
 	key, body, err := result[client.Key](c, "update key "+quoted(id), answer, err)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +17,16 @@ const limitHint = "write TRAFFIC:UNIT:MAX/WINDOW, such as ingest:requests:100/1m
 // parseLimits checks limits before they are sent. The server would answer in
 // the words of JSON.
 func parseLimits(words []string) ([]client.Limit, error) {
-	limits := make([]client.Limit, 0, len(words))
+	limits, seen := make([]client.Limit, 0, len(words)), make([]limit.Limit, 0, len(words))
 	for _, word := range words {
 		l, err := parseLimit(word)
 		if err != nil {
 			return nil, misuse(limitHint, "--limit %q: %s", word, err)
 		}
+		if i := slices.IndexFunc(seen, l.SameWindow); i >= 0 {
+			return nil, misuse("leave one of the two out", "--limit %q: %q is on the same %s %s in %s", word, words[i], l.On, l.Unit, l.Window)
+		}
+		seen = append(seen, l)
 		limits = append(limits, client.Limit{
 			On: client.Traffic(l.On.String()), Unit: client.Unit(l.Unit.String()), Max: l.Max, Window: l.Window.String(),
 		})
@@ -34,7 +39,7 @@ func parseLimit(word string) (l limit.Limit, err error) {
 	unit, rest, _ := strings.Cut(rest, ":")
 	highest, window, whole := strings.Cut(rest, "/")
 	if !whole {
-		return l, errors.New("is not whole")
+		return l, errors.New("is incomplete")
 	}
 	if l.Max, err = strconv.ParseInt(highest, 10, 64); err != nil {
 		return l, errors.New("max " + quoted(highest) + ": must be a whole number")
@@ -86,7 +91,7 @@ func resetText(q client.Quota, now time.Time) string {
 	if q.Used == 0 {
 		return ""
 	}
-	return "resets " + distanceText(q.ResetAt.Sub(now))
+	return "resets " + preciseText(q.ResetAt.Sub(now))
 }
 
 // trimmedLines returns the lines of a grid without the padding of empty cells.

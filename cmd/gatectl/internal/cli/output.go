@@ -57,6 +57,12 @@ func completeFlag(cmd *cobra.Command, name string, words []string) {
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// completeFlagWith lets a function offer values of a flag.
+func completeFlagWith(cmd *cobra.Command, name string, complete cobra.CompletionFunc) {
+	// It fails only for a flag that does not exist, which the tests would show.
+	_ = cmd.RegisterFlagCompletionFunc(name, complete)
+}
+
 // outputFlag adds -o.
 func outputFlag(cmd *cobra.Command) *choice {
 	format := &choice{value: asTable}

@@ -92,7 +92,7 @@ func TestSecretThatCouldNotBeShownIsReported(t *testing.T) {
 	secret := credential.Format{}.Mint(credential.Live).Reveal()
 	p := program{stdout: fullDisk{}}
 	key := client.Key{ID: "key_x", Key: &secret}
-	err := p.showCreated(&createFlags{quiet: true, output: &choice{}}, &key, nil, otlpEndpoint{})
+	err := p.showSecret(&showFlags{quiet: true, output: &choice{}}, secretMade{verb: "created", key: &key})
 	var f *failure
 	require.ErrorAs(t, err, &f)
 	assert.Equal(t, exitRefused, f.exit)

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,27 +69,4 @@ func planRows(plan *client.Plan) [][]cell {
 		rows = append(rows, []cell{{}, text(l)})
 	}
 	return rows
-}
-
-// completionTimeout is how long a shell may be held up.
-const completionTimeout = 2 * time.Second
-
-// completePlan offers the plans that there are, and none where they cannot be
-// asked for.
-func (p *program) completePlan(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
-	defer cancel()
-	c, err := p.connect()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	list, _, err := c.getPlans(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, plan := range list.Data {
-		names = append(names, printable(plan.Name))
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

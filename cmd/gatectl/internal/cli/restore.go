@@ -53,16 +53,14 @@ func (f *restoreFlags) check(cmd *cobra.Command) error {
 }
 
 func (p *program) restore(ctx context.Context, f *restoreFlags) error {
-	in, err := p.openBackup(f.from)
+	in, err := p.openBackup(f.from, "--from")
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	t := &transfer{in: in, show: p.newProgress("restoring")}
-	err = badgerstore.Restore(ctx, f.into, t, func(records uint64) {
-		t.records = records
-		t.show.setRecords(records)
-	})
+	t.show.setTotalBytes(in.size)
+	err = badgerstore.Restore(ctx, f.into, t, t.setRecords)
 	t.show.clear()
 	if err != nil {
 		return restoreFailure(ctx, t, err)
@@ -70,25 +68,41 @@ func (p *program) restore(ctx context.Context, f *restoreFlags) error {
 	return p.print(restored(t, f.into))
 }
 
-func (p *program) openBackup(from string) (io.ReadCloser, error) {
+// source is a backup to read.
+type source struct {
+	io.ReadCloser
+	size int64 // 0: unknown
+}
+
+// openBackup opens what a flag names.
+func (p *program) openBackup(from, flag string) (source, error) {
 	if from != "-" {
 		file, err := os.Open(from)
 		if err != nil {
-			return nil, sourceFailure(from, err)
+			return source{}, sourceFailure(from, flag, err)
 		}
-		return file, nil
+		return source{file, sizeOf(file)}, nil
 	}
 	if isTerminal(p.stdin) {
-		return nil, misuse("pipe a backup into gatectl, or name its file with --from", "--from -: standard input is a terminal")
+		return source{}, misuse("pipe a backup into gatectl, or name its file with "+flag, "%s -: standard input is a terminal", flag)
 	}
-	return io.NopCloser(p.stdin), nil
+	return source{ReadCloser: io.NopCloser(p.stdin)}, nil
 }
 
-func sourceFailure(from string, err error) error {
+// sizeOf returns 0 for what is no regular file, such as a pipe.
+func sizeOf(file *os.File) int64 {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
+
+func sourceFailure(from, flag string, err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
-	return refuse("name a file that `gatectl backup` wrote with --from", "read %s: %s", from, err)
+	return refuse("name a file that `gatectl backup` wrote with "+flag, "read %s: %s", from, err)
 }
 
 // restoreFailure adds what to do. The text says which directory and why.

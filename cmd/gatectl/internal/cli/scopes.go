@@ -47,20 +47,21 @@ func scopeSet(scopes []client.Scope) identity.ScopeSet {
 	return identity.NewScopeSet(list...)
 }
 
-// shortScopes is for tables: the preset of those scopes, or the first two.
+// shortScopes is for tables: the scopes where they are few, else the preset of
+// those scopes or the first two.
 func shortScopes(scopes []client.Scope) string {
+	const shown = 2
+	text := joined(scopes[:min(shown, len(scopes))])
+	if len(scopes) <= shown {
+		return text
+	}
 	for _, name := range identity.Presets() {
 		// Presets lists what Preset knows.
 		if preset, err := identity.Preset(name); err == nil && identity.NewScopeSet(preset...) == scopeSet(scopes) {
 			return name
 		}
 	}
-	const shown = 2
-	text := joined(scopes[:min(shown, len(scopes))])
-	if len(scopes) > shown {
-		text += " +" + strconv.Itoa(len(scopes)-shown)
-	}
-	return text
+	return text + " +" + strconv.Itoa(len(scopes)-shown)
 }
 
 func joined[T ~string](list []T) string {

@@ -45,6 +45,11 @@ func (t *transfer) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func (t *transfer) setRecords(n uint64) {
+	t.records = n
+	t.show.setRecords(n)
+}
+
 func (t *transfer) summary() string {
 	return fmt.Sprintf("%s (%s)", plural(int64(t.records), "record"), sizeText(t.bytes))
 }
