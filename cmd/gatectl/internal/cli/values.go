@@ -43,6 +43,10 @@ func valueText(value any) string {
 			parts[i] = valueText(v[i])
 		}
 		return shorten("["+strings.Join(parts, " ")+"]", maxValue)
+	case map[string]any:
+		if hint, ok := v["hint"].(string); ok { // a secret of a key
+			return secretText(hint, v["expiresAt"])
+		}
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -51,4 +55,12 @@ func valueText(value any) string {
 		return "?"
 	}
 	return shorten(printable(strings.TrimSpace(text.String())), maxValue)
+}
+
+// secretText is a secret in the changes of a key: its hint, and when it ends.
+func secretText(hint string, end any) string {
+	if end == nil {
+		return printable(hint)
+	}
+	return printable(hint) + " until " + valueText(end)
 }
