@@ -2,6 +2,10 @@ package badgerstore
 
 import (
 	"context"
+	"encoding/binary"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -9,12 +13,13 @@ import (
 // chainAudit is the migration to schema 2. It gives each audit record its
 // outcome and its place in the chain, oldest first.
 func chainAudit(ctx context.Context, s *Store) error {
-	c := &chaining{store: s}
+	c := &chaining{store: s, told: time.Now()}
 	for more := true; more; {
 		var err error
 		if more, err = c.step(ctx); err != nil {
 			return err
 		}
+		c.tell()
 	}
 	return nil
 }
@@ -26,6 +31,19 @@ type chaining struct {
 	store *Store
 	at    []byte       // position of the last record seen
 	head  store.Digest // its hash
+	told  time.Time    // when somebody was told
+}
+
+// tellEvery is how often it is told how far a migration has come.
+const tellEvery = 5 * time.Second
+
+// tell says how far the migration has come, which may take minutes.
+func (c *chaining) tell() {
+	if time.Since(c.told) < tellEvery {
+		return
+	}
+	c.told = time.Now()
+	c.store.logger.Info("chaining the audit log", zap.Uint64("record", binary.BigEndian.Uint64(c.at)))
 }
 
 // step writes as many records as fit into one transaction and reports whether
