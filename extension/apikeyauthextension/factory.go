@@ -22,6 +22,7 @@ func NewFactory() extension.Factory {
 func createDefaultConfig() component.Config {
 	admin := confighttp.NewDefaultServerConfig()
 	admin.NetAddr.Endpoint = "localhost:4319"
+	admin.ReadTimeout = 30 * time.Second // of a request, whose body may come slowly
 	return &Config{
 		Storage:      StorageConfig{Directory: "./otlpgate-data"},
 		Credentials:  CredentialsConfig{Headers: credential.DefaultHeaders(), Prefix: credential.DefaultPrefix},

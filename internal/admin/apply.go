@@ -24,6 +24,9 @@ func (s *service) ApplyDeclaration(ctx context.Context, request api.ApplyDeclara
 	dryRun := value(request.Params.DryRun)
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	if err := s.mayStill(ctx, c); err != nil {
+		return nil, err
+	}
 	result, err := provision.Reconcile(ctx, s.store, records, provision.Options{
 		Source: provision.Applied, Actor: c.actor(), Now: s.now(), DryRun: dryRun,
 	})

@@ -34,11 +34,9 @@ func (s *service) serveBackup(w http.ResponseWriter, r *http.Request) {
 		t.start()
 		return
 	}
-	err := s.recordBackup(r.Context())
-	if err == nil {
-		s.announceBackup(w.Header(), r)
-		err = s.runBackup(r.Context(), t)
-	}
+	s.recordBackup(r.Context())
+	s.announceBackup(w.Header(), r)
+	err := s.runBackup(r.Context(), t)
 	switch {
 	case err == nil:
 	case !t.started:
@@ -49,10 +47,13 @@ func (s *service) serveBackup(w http.ResponseWriter, r *http.Request) {
 }
 
 // recordBackup writes the audit record before the backup begins: whoever breaks
-// off may have what it came for, and the backup tells of itself.
-func (s *service) recordBackup(ctx context.Context) error {
-	_, err := s.store.AppendAudit(ctx, store.Audit{Time: s.now(), Actor: callerIn(ctx).actor(), Action: audit.BackupCreate})
-	return err
+// off may have what it came for, and the backup tells of itself. A store that
+// can be read and not written is backed up all the same: then it is wanted most.
+func (s *service) recordBackup(ctx context.Context) {
+	record := store.Audit{Time: s.now(), Actor: callerIn(ctx).actor(), Action: audit.BackupCreate}
+	if _, err := s.store.AppendAudit(ctx, record); err != nil && ctx.Err() == nil {
+		s.log.Error("admin API: a backup is missing in the audit log", zap.String("key", record.Actor.KeyID), zap.String("cause", s.redact(err.Error())))
+	}
 }
 
 // announceBackup tells how many records are to come, where that is known.

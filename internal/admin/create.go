@@ -28,10 +28,12 @@ func (s *service) CreateKey(ctx context.Context, request api.CreateKeyRequestObj
 		return nil, err
 	case value(request.Params.DryRun):
 		return s.previewKey(ctx, &key, owner)
-	case recorded(&key):
-		return s.record(ctx, c, key, owner)
 	}
-	return s.issue(ctx, c, key, owner, newRepeatable(c, request.Params.IdempotencyKey, audit.KeyCreate, "", request.Body))
+	repeat := newRepeatable(c, request.Params.IdempotencyKey, audit.KeyCreate, "", request.Body)
+	if recorded(&key) {
+		return s.record(ctx, c, key, owner, repeat)
+	}
+	return s.issue(ctx, c, key, owner, repeat)
 }
 
 // readNewKey makes a record of the request. What depends on the caller or
@@ -117,7 +119,7 @@ func (s *service) bounds(ctx context.Context, c caller) (rights, error) {
 	if err != nil {
 		return rights{}, fromStore("read the caller's key "+c.KeyID, err)
 	}
-	has := rightsOfCaller(c, own.ExpiresAt)
+	has := rightsOfCaller(c)
 	has.plan, has.limits = own.Plan, own.Limits
 	return has, nil
 }
@@ -148,9 +150,17 @@ func checkScopes(k *store.Key, owner *store.User) error {
 // secret is to be made for it.
 func recorded(k *store.Key) bool { return len(k.Secrets) > 0 }
 
-// record stores a key by its digest.
-func (s *service) record(ctx context.Context, c caller, k store.Key, owner *store.User) (api.CreateKeyResponseObject, error) {
+// record stores a key by its digest. A repetition finds it there.
+func (s *service) record(ctx context.Context, c caller, k store.Key, owner *store.User, repeat *repeatable) (api.CreateKeyResponseObject, error) {
+	digest := k.Secrets[0].Digest
+	k.Secrets[0].Request = repeat.request(0)
 	stored, err := s.createKey(ctx, c, k)
+	if errors.Is(err, store.ErrExists) && repeat != nil {
+		known, readErr := s.store.KeyByDigest(ctx, digest)
+		if _, before, madeErr := repeat.made(&known, 0, k.CreatedAt); readErr == nil && before && madeErr == nil {
+			return s.createdAnswer(&known, owner, "", "true"), nil
+		}
+	}
 	if err != nil {
 		return nil, fromStore("record key", err)
 	}
@@ -203,8 +213,8 @@ func (s *service) issue(ctx context.Context, c caller, k store.Key, owner *store
 
 func (s *service) issueOnce(ctx context.Context, c caller, k store.Key, owner *store.User, repeat *repeatable, number uint32) (api.CreateKeyResponseObject, error) {
 	minted := s.format.Mint(kindOf(&k))
-	request, err := repeat.sealAs(number, minted)
-	if err != nil {
+	request := repeat.request(number)
+	if err := s.keepReply(ctx, repeat, request, minted); err != nil {
 		return nil, err
 	}
 	k.Secrets = []store.Secret{{Digest: store.Digest(minted.Digest()), Hint: minted.Hint(), CreatedAt: k.CreatedAt, Request: request}}
@@ -217,24 +227,28 @@ func (s *service) issueOnce(ctx context.Context, c caller, k store.Key, owner *s
 
 // replayed answers a call that has made a key before.
 func (s *service) replayed(ctx context.Context, known *store.Key, repeat *repeatable, number uint32) (api.CreateKeyResponseObject, error) {
-	for _, secret := range known.Secrets {
-		if secret.Request == nil || secret.Request.ID != repeat.id(number) {
-			continue
-		}
-		text, err := repeat.answer(known, secret.Request)
-		if err != nil {
-			return nil, err
-		}
-		owner, err := s.owner(ctx, known)
-		if err != nil {
-			return nil, err
-		}
-		return s.createdAnswer(known, owner, text, "true"), nil
+	made, before, err := repeat.made(known, number, s.now())
+	if err != nil {
+		return nil, err
 	}
-	return nil, problemSpent(known.ID)
+	if !before {
+		return nil, problemSpent(known.ID)
+	}
+	text, err := s.reply(ctx, repeat, known.ID, made)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := s.owner(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	return s.createdAnswer(known, owner, text, "true"), nil
 }
 
 func (s *service) createKey(ctx context.Context, c caller, k store.Key) (store.Key, error) {
+	if err := s.mayStill(ctx, c); err != nil {
+		return store.Key{}, err
+	}
 	k.CreatedBy = c.creator()
 	return s.store.CreateKey(ctx, k, c.audit(audit.KeyCreate, k.CreatedAt, nil, &k))
 }

@@ -466,6 +466,13 @@ func (f *faultyStore) UpdateKey(ctx context.Context, id string, edit func(*store
 	return f.Store.UpdateKey(ctx, id, edit)
 }
 
+func (f *faultyStore) AppendAudit(ctx context.Context, a store.Audit) (store.Audit, error) {
+	if err := f.fault("AppendAudit"); err != nil {
+		return store.Audit{}, err
+	}
+	return f.Store.AppendAudit(ctx, a)
+}
+
 func (f *faultyStore) Key(ctx context.Context, id string) (store.Key, error) {
 	if err := f.fault("Key"); err != nil {
 		return store.Key{}, err

@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -103,25 +106,77 @@ func TestWhatIsKeptForARepetitionDoesNotYieldTheSecret(t *testing.T) {
 	made := keyOf(t, h.createOnce(h.admin, "a", body))
 	stored, err := h.store.Key(t.Context(), made.ID)
 	require.NoError(t, err)
-	request := stored.Secrets[0].Request
-	require.NotNil(t, request)
+	secret := stored.Secrets[0]
+	require.NotNil(t, secret.Request)
 	text, err := json.Marshal(stored)
 	require.NoError(t, err)
 	assert.False(t, h.leaks(string(text)))
+	sealed, err := h.store.Reply(t.Context(), secret.Digest)
+	require.NoError(t, err)
+	assert.False(t, h.leaks(string(sealed)))
 
 	other := caller{Identity: &identity.Identity{KeyID: "key_other"}, key: h.format.Mint("sys")}
-	_, err = newRepeatable(other, new("a"), "key.create", "", nil).open(request)
+	_, err = newRepeatable(other, new("a"), "key.create", "", nil).open(secret.Request, sealed)
 	assert.Error(t, err, "another caller's key does not open it")
 }
 
-func TestWhatIsKeptForRepetitionsIsDroppedWithTheFirstChangeAfterADay(t *testing.T) {
+func TestABackupHoldsNothingThatYieldsASecret(t *testing.T) {
 	h := newHarness(t)
 	made := keyOf(t, h.createOnce(h.admin, "a", body))
-	h.setClock(epoch.Add(repeatWindow))
-	require.Equal(t, http.StatusOK, h.patch(h.admin, made.ID, `{"name":"n"}`).status)
 	stored, err := h.store.Key(t.Context(), made.ID)
 	require.NoError(t, err)
-	assert.Nil(t, stored.Secrets[0].Request)
+	sealed, err := h.store.Reply(t.Context(), stored.Secrets[0].Digest)
+	require.NoError(t, err)
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/backup", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+h.admin)
+	recorder := httptest.NewRecorder()
+	h.unchecked.ServeHTTP(recorder, r)
+	backup := recorder.Body.Bytes()
+	require.True(t, bytes.Contains(backup, []byte(made.ID)))
+	assert.False(t, bytes.Contains(backup, sealed))
+	assert.False(t, bytes.Contains(backup, []byte(base64.StdEncoding.EncodeToString(sealed))))
+}
+
+func TestARotationIsMadeOnceADayHoweverOftenTheKeyIsRotatedSince(t *testing.T) {
+	h := newHarness(t)
+	id := h.created(h.admin, body).ID
+	for _, once := range []string{"one", "two", "three"} {
+		h.rotated(id, "1h", with("Idempotency-Key", once))
+	}
+	last := h.newestAudit().Seq
+	assert.Equal(t, "Conflict idempotency_spent", h.rotate(h.admin, id, `{"gracePeriod":"1h"}`, with("Idempotency-Key", "one")).code(t))
+	assert.Equal(t, last, h.newestAudit().Seq)
+	h.setClock(epoch.Add(repeatWindow))
+	assert.Equal(t, opened, h.rotate(h.admin, id, `{"gracePeriod":"1h"}`, with("Idempotency-Key", "one")).code(t))
+	stored, err := h.store.Key(t.Context(), id)
+	require.NoError(t, err)
+	assert.Empty(t, stored.Spent, "what is too long ago is forgotten")
+}
+
+func TestARepetitionDoesNotTellASecretThatHasEnded(t *testing.T) {
+	h := newHarness(t)
+	const spent = "Conflict idempotency_spent"
+	made := keyOf(t, h.createOnce(h.admin, "a", body))
+	h.rotated(made.ID, "0")
+	assert.Equal(t, spent, h.createOnce(h.admin, "a", body).code(t))
+
+	made = keyOf(t, h.createOnce(h.admin, "b", body))
+	h.rotated(made.ID, "1h", with("Idempotency-Key", "c"))
+	h.revoke(h.admin, made.ID)
+	assert.Equal(t, spent, h.createOnce(h.admin, "b", body).code(t))
+	assert.Equal(t, spent, h.rotate(h.admin, made.ID, `{"gracePeriod":"1h"}`, with("Idempotency-Key", "c")).code(t))
+}
+
+func TestARecordedKeyIsRecordedOnceByARepetition(t *testing.T) {
+	h := newHarness(t)
+	digest := `{"name":"k","scopes":["traces:read"],"digest":"sha256:` + strings.Repeat("ab", 32) + `"}`
+	first := h.createOnce(h.admin, "a", digest)
+	require.Equal(t, http.StatusCreated, first.status)
+	again := h.createOnce(h.admin, "a", digest)
+	require.Equal(t, http.StatusCreated, again.status, again.body)
+	assert.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
+	assert.Equal(t, keyOf(t, first), keyOf(t, again))
+	assert.Equal(t, "Conflict already_exists", h.createOnce(h.admin, "b", digest).code(t), "by another call")
 }
 
 func TestARepetitionWhoseSecretIsGoneSaysSo(t *testing.T) {

@@ -26,6 +26,9 @@ func (s *service) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token, err := tokenOf(w, r)
+	if err == nil {
+		err = s.mayStill(r.Context(), callerIn(r.Context()))
+	}
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return

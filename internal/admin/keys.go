@@ -104,7 +104,7 @@ func (s *service) RevokeKey(ctx context.Context, request api.RevokeKeyRequestObj
 		return nil, err
 	}
 	_, err := s.store.UpdateKey(ctx, request.ID, func(k *store.Key) (store.Audit, error) {
-		if err := mayTouch(c, k, "revoked"); err != nil {
+		if err := firstError(s.mayStill(ctx, c), mayTouch(c, k, "revoked")); err != nil {
 			return store.Audit{}, err
 		}
 		if err := checkMatch(request.Params.IfMatch, k.Revision); err != nil {
@@ -115,7 +115,6 @@ func (s *service) RevokeKey(ctx context.Context, request api.RevokeKeyRequestObj
 		}
 		before := *k
 		k.RevokedAt, k.UpdatedAt = now, now
-		forgetRequests(k, now)
 		return c.audit(audit.KeyRevoke, now, &before, k), nil
 	})
 	if err != nil && !errors.Is(err, errUnchanged) {

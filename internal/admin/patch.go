@@ -34,6 +34,9 @@ func (s *service) UpdateKey(ctx context.Context, request api.UpdateKeyRequestObj
 	change.ifMatch = request.Params.IfMatch
 	stored, err := s.store.UpdateKey(ctx, key.ID, func(k *store.Key) (store.Audit, error) {
 		key = *k
+		if err := s.mayStill(ctx, c); err != nil {
+			return store.Audit{}, err
+		}
 		return change.edit(c, has, owner, k)
 	})
 	switch {
@@ -116,7 +119,6 @@ func (p patch) edit(c caller, has rights, owner *store.User, k *store.Key) (stor
 	if len(record.Changes) == 0 {
 		return store.Audit{}, errUnchanged
 	}
-	forgetRequests(k, p.at)
 	k.UpdatedAt = p.at
 	return record, nil
 }

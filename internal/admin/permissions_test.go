@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -265,23 +266,44 @@ func TestWhatIsNotThereOrNotWellFormedIsNoRefusal(t *testing.T) {
 
 func TestAFloodOfRefusalsWritesNoFloodOfRecords(t *testing.T) {
 	h := newHarness(t)
-	anonymous := func() int { return len(h.audits()) }
 	for range anonymousBurst + 50 {
 		require.Equal(t, http.StatusUnauthorized, h.revoke("", "key_aaaaaaaaaaaaaaaaaaaa").status)
 	}
-	assert.Equal(t, anonymousBurst, anonymous())
+	assert.Len(t, h.audits(), anonymousBurst)
 	h.user("ada", identity.Viewer)
-	ada, _ := h.userKey("ada", identity.TracesRead)
+	ada, adaKey := h.userKey("ada", identity.TracesRead)
+	bob, bobKey := h.userKey("ada", identity.TracesRead)
+	for range knownBurst + 7 {
+		h.deleteUser(ada, "admin")
+	}
+	assert.Len(t, h.audits(), anonymousBurst+knownBurst)
+	h.deleteUser(bob, "admin")
+	newest := h.newestAudit()
+	assert.Equal(t, bobKey, newest.Actor.KeyID, "each key has a bound of its own")
+	assert.Empty(t, newest.Changes)
+
+	h.setClock(epoch.Add(knownEvery))
 	h.deleteUser(ada, "admin")
-	records := h.audits()
-	last := records[len(records)-1]
-	assert.Equal(t, "user.delete", last.Action, "callers that are known have a bound of their own")
-	assert.Equal(t, map[string]store.Change{"suppressed": {To: 50.0}}, last.Changes, "and what has no record is counted")
-	h.setClock(epoch.Add(2 * anonymousEvery))
+	newest = h.newestAudit()
+	assert.Equal(t, adaKey, newest.Actor.KeyID)
+	assert.Equal(t, map[string]store.Change{"suppressed": {To: 7.0}}, newest.Changes, "what has no record is counted")
+	h.revoke("", "key_aaaaaaaaaaaaaaaaaaaa")
+	assert.Equal(t, newest.Seq, h.newestAudit().Seq)
+	h.setClock(epoch.Add(anonymousEvery))
 	for range 3 {
 		h.revoke("", "key_aaaaaaaaaaaaaaaaaaaa")
 	}
-	assert.Len(t, h.audits(), len(records)+2)
+	assert.Equal(t, newest.Seq+1, h.newestAudit().Seq)
+	assert.Equal(t, map[string]store.Change{"suppressed": {To: 51.0}}, h.newestAudit().Changes)
+}
+
+func TestARefusalWhoseRecordIsLostIsCounted(t *testing.T) {
+	h := newHarness(t)
+	h.store.fail.Store("AppendAudit", errors.New("disk on fire"))
+	h.revoke("", "key_aaaaaaaaaaaaaaaaaaaa")
+	h.store.fail.Delete("AppendAudit")
+	h.revoke("", "key_aaaaaaaaaaaaaaaaaaaa")
+	assert.Equal(t, map[string]store.Change{"suppressed": {To: 1.0}}, h.newestAudit().Changes)
 }
 
 func TestAnIDThatIsAKeyIsNotKept(t *testing.T) {

@@ -73,6 +73,13 @@ func narrowFilter(c caller, f store.KeyFilter) (store.KeyFilter, bool) {
 	return f, true
 }
 
+// replacedSecretOf reports whether the call is made with a secret of that key
+// which is not its newest: one in its grace period must not outlive it by making
+// another.
+func (c caller) replacedSecretOf(k *store.Key) bool {
+	return k.ID == c.KeyID && len(k.Secrets) > 0 && k.Secrets[0].Digest.Ref() != c.SecretInfo.Ref
+}
+
 // rights are the ways in which one key can exceed another. Empty projects and
 // addresses and a zero expiry are no bound.
 type rights struct {
@@ -95,11 +102,11 @@ func rightsOf(k *store.Key) rights {
 
 // rightsOfCaller returns what the caller has now. Its effective scopes count,
 // not its user's role: a narrow key that leaked must not widen itself. The
-// expiry is that of the caller's own key.
-func rightsOfCaller(c caller, expiresAt time.Time) rights {
+// expiry is that of the caller's own key or of the secret that it uses.
+func rightsOfCaller(c caller) rights {
 	return rights{
 		environment: c.Environment, scopes: c.Scopes,
-		projects: c.Projects, allowedIPs: c.AllowedIPs, expiresAt: expiresAt,
+		projects: c.Projects, allowedIPs: c.AllowedIPs, expiresAt: c.SecretInfo.EndsAt,
 	}
 }
 

@@ -68,8 +68,9 @@ func policyFor(t *testing.T, k holder) policy {
 	c := caller{Identity: &identity.Identity{
 		KeyID: "key_caller", KeyType: r.Type, OwnerID: r.OwnerID, Environment: r.Environment,
 		Scopes: identity.NewScopeSet(r.Scopes...), Projects: r.Projects, AllowedIPs: r.AllowedIPs,
+		SecretInfo: identity.SecretInfo{EndsAt: r.ExpiresAt},
 	}}
-	return policy{t: t, caller: c, has: rightsOfCaller(c, r.ExpiresAt)}
+	return policy{t: t, caller: c, has: rightsOfCaller(c)}
 }
 
 // verdict is what a policy must say: empty to allow, else the problem's code

@@ -39,6 +39,7 @@ const (
 	codeUserDeclared     code = "user_declared"
 	codeUserBuiltin      code = "user_builtin"
 	codeRequestSpent     code = "idempotency_spent"
+	codeCallerChanged    code = "caller_changed"
 	codeDeclaration      code = "declaration_conflict"
 	codePrecondition     code = "precondition_failed"
 	codeRequestMismatch  code = "idempotency_mismatch"
@@ -78,6 +79,7 @@ var statusOf = map[code]int{
 	codeUserDeclared:     http.StatusConflict,
 	codeUserBuiltin:      http.StatusConflict,
 	codeRequestSpent:     http.StatusConflict,
+	codeCallerChanged:    http.StatusConflict,
 	codeDeclaration:      http.StatusConflict,
 	codePrecondition:     http.StatusPreconditionFailed,
 	codeRequestMismatch:  http.StatusUnprocessableEntity,
@@ -177,7 +179,7 @@ func problemOf(err error) *problem {
 // fromStore gives the errors of the store their answers. Operation is for the
 // log: "create key".
 func fromStore(operation string, err error) error {
-	if _, ok := errors.AsType[*problem](err); err == nil || ok {
+	if err == nil || answered(err) {
 		return err
 	}
 	switch {
@@ -185,8 +187,8 @@ func fromStore(operation string, err error) error {
 		return problemKeyNotFound()
 	case errors.Is(err, store.ErrExists):
 		return newProblem(codeAlreadyExists, "the id or secret of the key is taken: repeat the call")
-	case errors.Is(err, store.ErrInvalid): // an id that no record can have
-		return newProblem(codeInvalidRequest, "the request holds an id that cannot be: ids are at most 255 bytes, without NUL")
+	case errors.Is(err, store.ErrInvalid): // an id that no record can have, or too much of everything
+		return newProblem(codeInvalidRequest, "the request cannot be kept: ids are at most 255 bytes, without NUL, and a record has at most 256 KiB: shorten its texts and lists")
 	case errors.Is(err, store.ErrBadCursor):
 		return newProblem(codeInvalidCursor, "the cursor was not made by this listing: start again without one")
 	}
@@ -195,9 +197,17 @@ func fromStore(operation string, err error) error {
 	return p
 }
 
+// answered reports whether an error is not the store's, but has an answer of its
+// own: that of an edit.
+func answered(err error) bool {
+	_, isProblem := errors.AsType[*problem](err)
+	_, isRefusal := errors.AsType[*identity.Refusal](err)
+	return isProblem || isRefusal
+}
+
 // fromUserStore is fromStore for operations on users.
 func fromUserStore(operation string, err error) error {
-	if _, ok := errors.AsType[*problem](err); err == nil || ok {
+	if err == nil || answered(err) {
 		return err
 	}
 	switch {

@@ -102,6 +102,12 @@ func TestEveryCodeIsReachable(t *testing.T) {
 		"Conflict declaration_conflict": func() answer {
 			return h.apply(h.admin, `{"users":[{"id":"ada","name":"Ada"}]}`)
 		},
+		"Conflict caller_changed": func() answer {
+			secret, id := h.userKey("ada", identity.TracesRead, identity.TracesWrite)
+			return h.do(secret, http.MethodPost, keys, `{"name":"k","scopes":["traces:read"]}`, func(r *http.Request) {
+				r.Body = io.NopCloser(&slowly{func() { h.patch(h.admin, id, `{"scopes":["traces:read"]}`) }, r.Body})
+			})
+		},
 		"Conflict idempotency_spent": func() answer {
 			once := with("Idempotency-Key", "spent")
 			made := keyOf(t, h.do(h.admin, http.MethodPost, keys, `{"name":"k","scopes":["traces:read"]}`, once))

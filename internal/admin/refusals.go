@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -41,45 +42,66 @@ func (p *problem) forRights() bool {
 	return p.status == http.StatusUnauthorized || p.status == http.StatusForbidden || p.hidden || p.code == codeScopesExceedRole
 }
 
-// The bounds of what refusals write. Each is a synced write, and whoever has no
-// key at all can cause some.
+// The bounds of what refusals write, for each key and for all callers without
+// one together. Each record is a synced write and stays for ever, and whoever has
+// no key at all can cause some.
 const (
-	anonymousEvery, anonymousBurst = time.Second, 100
-	knownEvery, knownBurst         = 100 * time.Millisecond, 1000
+	anonymousEvery, anonymousBurst = time.Minute, 60
+	knownEvery, knownBurst         = time.Second, 60
+	// maxKnown is how many keys are told apart; beyond, all start anew.
+	maxKnown = 10_000
 )
 
 // refusalLog bounds the records of refusals. The zero value is not usable; make
 // it with newRefusalLog.
 type refusalLog struct {
-	anonymous, known *rate.Limiter
+	mu      sync.Mutex
+	callers map[string]*offender // by key id; empty: callers without a key
+}
 
-	mu         sync.Mutex
+// offender is a caller that was refused.
+type offender struct {
+	limiter    *rate.Limiter
 	suppressed int // since the last record
 }
 
-func newRefusalLog() *refusalLog {
-	return &refusalLog{
-		anonymous: rate.NewLimiter(rate.Every(anonymousEvery), anonymousBurst),
-		known:     rate.NewLimiter(rate.Every(knownEvery), knownBurst),
-	}
-}
+func newRefusalLog() *refusalLog { return &refusalLog{callers: map[string]*offender{}} }
 
-// take reports whether a refusal may be recorded, and how many before it were
-// not.
-func (l *refusalLog) take(now time.Time, known bool) (suppressed int, ok bool) {
-	limiter := l.anonymous
-	if known {
-		limiter = l.known
-	}
-	ok = limiter.AllowN(now, 1)
+// take reports whether a refusal may be recorded, and how many of the caller's
+// before it were not.
+func (l *refusalLog) take(now time.Time, keyID string) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !ok {
-		l.suppressed++
+	c := l.of(keyID)
+	if !c.limiter.AllowN(now, 1) {
+		c.suppressed++
 		return 0, false
 	}
-	suppressed, l.suppressed = l.suppressed, 0
+	suppressed, c.suppressed = c.suppressed, 0
 	return suppressed, true
+}
+
+// lost counts refusals whose record could not be written.
+func (l *refusalLog) lost(keyID string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of(keyID).suppressed += n
+}
+
+// of returns a caller's refusals. The lock must be held.
+func (l *refusalLog) of(keyID string) *offender {
+	if c, ok := l.callers[keyID]; ok {
+		return c
+	}
+	if len(l.callers) >= maxKnown {
+		maps.DeleteFunc(l.callers, func(id string, _ *offender) bool { return id != "" })
+	}
+	c := &offender{limiter: rate.NewLimiter(rate.Every(knownEvery), knownBurst)}
+	if keyID == "" {
+		c.limiter = rate.NewLimiter(rate.Every(anonymousEvery), anonymousBurst)
+	}
+	l.callers[keyID] = c
+	return c
 }
 
 // auditTimeout bounds the write of a record that nobody waits for but the one
@@ -98,7 +120,8 @@ func (s *service) auditRefusal(r *http.Request, p *problem) {
 		c.address = s.door.ClientAddr(r)
 	}
 	now := s.now()
-	suppressed, ok := s.refusals.take(now, known)
+	by := c.actor().KeyID
+	suppressed, ok := s.refusals.take(now, by)
 	if !ok {
 		return
 	}
@@ -112,6 +135,7 @@ func (s *service) auditRefusal(r *http.Request, p *problem) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), auditTimeout)
 	defer cancel()
 	if _, err := s.store.AppendAudit(ctx, record); err != nil {
+		s.refusals.lost(by, suppressed+1)
 		s.log.Error("admin API: a refusal is missing in the audit log", zap.String("action", action),
 			zap.String("code", string(p.code)), zap.String("cause", s.redact(err.Error())))
 	}

@@ -33,13 +33,14 @@ func (s *service) RotateKey(ctx context.Context, request api.RotateKeyRequestObj
 		service: s, caller: c, has: has, at: s.now(), grace: graceOf(request.Body), ifMatch: request.Params.IfMatch,
 		repeat: newRepeatable(c, request.Params.IdempotencyKey, audit.KeyRotate, request.ID, request.Body),
 	}
-	if err := r.mint(&key); err != nil {
+	if err := r.mint(ctx, &key); err != nil {
 		return nil, err
 	}
-	stored, err := s.store.UpdateKey(ctx, key.ID, r.edit)
+	stored, err := s.store.UpdateKey(ctx, key.ID, func(k *store.Key) (store.Audit, error) { return r.edit(ctx, k) })
 	replayed := ""
 	if err == errReplay { //nolint:errorlint // returned as it is
-		stored, replayed, err = r.before, "true", nil
+		stored, replayed = r.before, "true"
+		r.text, err = s.reply(ctx, r.repeat, key.ID, r.secret)
 	}
 	if err != nil {
 		return nil, fromStore("rotate key", err)
@@ -76,39 +77,45 @@ type rotation struct {
 	ifMatch *string
 	repeat  *repeatable // nil: the call cannot be repeated
 
-	secret store.Secret
-	text   string    // of the secret, once it is known which one
-	before store.Key // as it was found
+	secret store.Secret // the one that was made, by this call or before
+	text   string       // of the secret
+	before store.Key    // as it was found
 }
 
-func (r *rotation) mint(k *store.Key) error {
+func (r *rotation) mint(ctx context.Context, k *store.Key) error {
 	minted := r.format.Mint(kindOf(k))
-	r.secret = store.Secret{Digest: store.Digest(minted.Digest()), Hint: minted.Hint(), CreatedAt: r.at}
+	r.secret = store.Secret{
+		Digest: store.Digest(minted.Digest()), Hint: minted.Hint(), CreatedAt: r.at, Request: r.repeat.request(0),
+	}
 	r.text = minted.Reveal()
-	var err error
-	r.secret.Request, err = r.repeat.seal(minted)
-	return err
+	return r.keepReply(ctx, r.repeat, r.secret.Request, minted)
 }
 
 // edit rotates the key where the caller may. It may run more than once.
-func (r *rotation) edit(k *store.Key) (store.Audit, error) {
+func (r *rotation) edit(ctx context.Context, k *store.Key) (store.Audit, error) {
 	r.before = *k
+	if err := r.mayStill(ctx, r.caller); err != nil {
+		return store.Audit{}, err
+	}
 	if err := mayTouch(r.caller, k, "rotated"); err != nil {
 		return store.Audit{}, err
 	}
 	if err := mayRotate(r.caller, r.has, k, r.plans.Policy(k.Plan, k.Limits)); err != nil {
 		return store.Audit{}, err
 	}
-	if text, done, err := r.repeat.replay(k, r.at); done || err != nil {
-		r.text = text
-		return store.Audit{}, either(err, errReplay)
+	switch made, before, err := r.repeat.made(k, 0, r.at); {
+	case err != nil:
+		return store.Audit{}, err
+	case before:
+		r.secret = made
+		return store.Audit{}, errReplay
 	}
 	if err := r.fits(k); err != nil {
 		return store.Audit{}, err
 	}
 	before := *k
+	spend(k, r.at)
 	k.Rotate(r.secret, r.grace, r.at)
-	forgetRequests(k, r.at)
 	k.UpdatedAt = r.at
 	return r.caller.audit(audit.KeyRotate, r.at, &before, k), nil
 }
@@ -118,15 +125,10 @@ func (r *rotation) fits(k *store.Key) error {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return newProblem(codeKeyRevoked, "the key is revoked, which cannot be undone: create another")
-	case !k.ExpiresAt.IsZero() && !r.at.Before(k.ExpiresAt):
+	case r.caller.replacedSecretOf(k):
+		return newProblem(codeExceedsCaller, "this secret of the key was replaced by a rotation and cannot make another: use the key's newest secret")
+	case hasEnded(k.ExpiresAt, r.at):
 		return newProblem(codeKeyExpired, "the key has expired, and so would its new secret: set another expiresAt first")
 	}
 	return checkMatch(r.ifMatch, k.Revision)
-}
-
-func either(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }

@@ -249,3 +249,19 @@ func TestTheLastUseOfEachSecretIsShown(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretInItsGracePeriodCannotOutliveIt(t *testing.T) {
+	h := newHarness(t)
+	h.user("ada", identity.Member)
+	old, id := h.userKey("ada", identity.TracesRead)
+	h.rotated(id, "1h")
+	assert.Equal(t, "Forbidden exceeds_caller", h.rotate(old, id, `{}`).code(t))
+	made := h.created(old, body)
+	require.NotNil(t, made.ExpiresAt, "a key that it makes ends with it")
+	assert.Equal(t, epoch.Add(time.Hour), *made.ExpiresAt)
+	assert.Equal(t, "Forbidden exceeds_caller", h.create(old, `{"name":"k","scopes":["traces:read"],"expiresAt":"2027-01-01T00:00:00Z"}`).code(t))
+
+	root, rootID := h.keyAndID(store.Key{Type: identity.SystemKey, Role: identity.AdminRole, Scopes: []identity.Scope{identity.Admin}})
+	h.rotated(rootID, "1h")
+	assert.Equal(t, "Forbidden exceeds_caller", h.rotate(root, rootID, `{}`).code(t), "an administrator's neither")
+}

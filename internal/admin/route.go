@@ -66,7 +66,11 @@ func (s *service) guard(next http.Handler) http.Handler {
 		}
 		c := caller{Identity: admission.Identity, address: s.door.ClientAddr(r), key: s.door.Credential(r)}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
-		if err := s.validateRequest(w, r); err != nil {
+		err = s.validateRequest(w, r)
+		if err == nil && r.ContentLength != 0 { // a body has arrived, at its own pace
+			err = s.mayStill(r.Context(), c)
+		}
+		if err != nil {
 			s.writeProblem(w, r, err)
 			return
 		}

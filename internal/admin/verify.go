@@ -54,7 +54,16 @@ func (s *service) verify(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	describe(w.Header(), admission.Identity)
-	w.WriteHeader(http.StatusNoContent)
+	w.WriteHeader(passStatus(r.URL.Path))
+}
+
+// passStatus is the status that lets a request pass. Envoy, the proxy that
+// appends paths, takes nothing but 200 for it: with 204 it would refuse.
+func passStatus(path string) int {
+	if path == verifyPath {
+		return http.StatusNoContent
+	}
+	return http.StatusOK
 }
 
 // requirements are what a key must have for a request to pass.
@@ -74,7 +83,10 @@ func (s *service) requirementsOf(r *http.Request) (requirements, error) {
 		}
 		scopes, projects = append(scopes, query["scope"]...), append(projects, query["project"]...)
 	}
-	need := requirements{projects: slices.DeleteFunc(projects, func(p string) bool { return p == "" })}
+	if blank := slices.ContainsFunc(append(slices.Clone(scopes), projects...), isBlank); blank {
+		return requirements{}, problemFields([]api.FieldError{parameterError("scope", "neither it nor a project may be asked for blank, which would open a service to every key: leave it out to ask for none")})
+	}
+	need := requirements{projects: projects}
 	for name := range strings.FieldsSeq(strings.Join(scopes, " ")) {
 		scope, err := identity.ParseScope(name)
 		if err != nil {
@@ -85,20 +97,13 @@ func (s *service) requirementsOf(r *http.Request) (requirements, error) {
 	return need, nil
 }
 
-// verifyQuery refuses a query that asks for nothing by mistake: a misspelt or an
-// empty parameter must not open a service to every key.
+// verifyQuery refuses a query that asks for nothing by mistake: a misspelt
+// parameter must not open a service to every key.
 func (s *service) verifyQuery(r *http.Request) (url.Values, error) {
-	query, err := s.checkQuery(r, s.spec.route(verifyPattern).Operation)
-	if err != nil {
-		return nil, err
-	}
-	for name, values := range query {
-		if strings.TrimSpace(values[0]) == "" {
-			return nil, problemFields([]api.FieldError{parameterError(name, "must not be empty: leave it out to ask for none")})
-		}
-	}
-	return query, nil
+	return s.checkQuery(r, s.spec.route(verifyPattern).Operation)
 }
+
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // refuse returns why a key does not have what is asked for, nil where it has.
 func (n requirements) refuse(id *identity.Identity) *identity.Refusal {

@@ -14,7 +14,9 @@ const (
 
 // Audit is one entry of the audit log: who did what to what. It never holds a
 // secret. The entries form a chain: each holds the hash of the one before, so
-// that none can be edited or left out unnoticed; see Sealed.
+// that one that is edited or left out in the middle shows; see Sealed. That the
+// newest are missing, or all were made anew, shows only to whoever has kept a
+// hash elsewhere.
 type Audit struct {
 	Seq    uint64    `json:"seq"` // 1, 2, 3 … without gaps; assigned by the backend
 	Time   time.Time `json:"time"`

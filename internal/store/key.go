@@ -74,6 +74,9 @@ type Key struct {
 	// Retired are the digests of the bootstrap key's former secrets, newest
 	// first, so that a configuration that still holds one does not bring it back.
 	Retired []Digest `json:"retired,omitempty"`
+	// Spent are the requests of late that have made a secret which the key has
+	// no more, newest first.
+	Spent []SpentRequest `json:"spent,omitempty"`
 	// Revision grows with every write of any record of the store. Assigned by
 	// the backend.
 	Revision uint64 `json:"revision"`
@@ -88,16 +91,6 @@ type Secret struct {
 	// Request is what made the secret, where that can be repeated; nil
 	// otherwise.
 	Request *Request `json:"request,omitempty"`
-}
-
-// Request is a call with an idempotency key that has made a secret. It tells
-// its repetition from another call and can answer it again.
-type Request struct {
-	ID          Digest `json:"id"`          // of the caller's key and its idempotency key
-	Fingerprint Digest `json:"fingerprint"` // of what was asked for
-	// Sealed is the secret, encrypted with a key that only the caller's API key
-	// yields, which is not kept.
-	Sealed []byte `json:"sealed"`
 }
 
 // Secret returns the key's secret with that digest.

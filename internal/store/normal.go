@@ -26,11 +26,15 @@ func (k Key) Normal() (Key, error) {
 	k.Scopes, k.Projects = cloned(k.Scopes), cloned(k.Projects)
 	k.AllowedIPs, k.ExpectedCountries = cloned(k.AllowedIPs), cloned(k.ExpectedCountries)
 	k.Limits, k.Secrets, k.Retired = cloned(k.Limits), cloned(k.Secrets), cloned(k.Retired)
+	k.Spent = cloned(k.Spent)
 	times := []*time.Time{&k.CreatedAt, &k.UpdatedAt, &k.ExpiresAt, &k.RevokedAt}
 	texts := []string{k.Name, k.Description, k.Plan, k.CreatedBy, string(k.Type), string(k.Environment), string(k.Role)}
 	texts = append(append(texts, k.Projects...), k.ExpectedCountries...)
 	for _, s := range k.Scopes {
 		texts = append(texts, string(s))
+	}
+	for i := range k.Spent {
+		times = append(times, &k.Spent[i].At)
 	}
 	for i := range k.Secrets {
 		k.Secrets[i].Request = k.Secrets[i].Request.clone()
@@ -52,7 +56,6 @@ func (r *Request) clone() *Request {
 		return nil
 	}
 	copied := *r
-	copied.Sealed = cloned(r.Sealed)
 	return &copied
 }
 

@@ -87,6 +87,7 @@ type Store interface {
 	Users
 	AuditLog
 	Uses
+	Replies
 	// Close releases the backend. It is idempotent; later calls of other
 	// methods return ErrClosed.
 	Close() error

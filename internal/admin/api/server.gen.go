@@ -1786,6 +1786,18 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	return m
 }
 
+type PassedResponseHeaders struct {
+	XApiKeyID       string
+	XApiKeyName     string
+	XApiKeyOwner    string
+	XApiKeyProjects string
+	XApiKeyScopes   string
+	XApiKeyType     string
+}
+type PassedResponse struct {
+	Headers PassedResponseHeaders
+}
+
 type ProblemResponseHeaders struct {
 	Allow           *string
 	RetryAfter      *int

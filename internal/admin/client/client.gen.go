@@ -1339,8 +1339,9 @@ type ClientInterface interface {
 	//
 	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
 	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
-	// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
-	// `gatectl audit verify` looks.
+	// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
+	// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
+	// of a newest record elsewhere, and compare. `gatectl audit verify` does both.
 	//
 	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 	//
@@ -1492,8 +1493,9 @@ type ClientInterface interface {
 	// this one (`/verify/…`), where the query is the original request's and only the headers
 	// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
 	//
-	// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
-	// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+	// 204 lets the request pass, or 200 below this path, where Envoy asks, which takes nothing else; 401
+	// and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of any other than 2xx, 401 and 403
+	// unless it is told otherwise; see docs/verification.md.
 	//
 	// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
 	// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
@@ -1804,8 +1806,9 @@ func (c *Client) ApplyDeclaration(ctx context.Context, params *ApplyDeclarationP
 //
 // Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
 // before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
-// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
-// `gatectl audit verify` looks.
+// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
+// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
+// of a newest record elsewhere, and compare. `gatectl audit verify` does both.
 //
 // Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 //
@@ -2087,8 +2090,9 @@ func (c *Client) UpdateUser(ctx context.Context, id string, params *UpdateUserPa
 // this one (`/verify/…`), where the query is the original request's and only the headers
 // `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
 //
-// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
-// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+// 204 lets the request pass, or 200 below this path, where Envoy asks, which takes nothing else; 401
+// and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of any other than 2xx, 401 and 403
+// unless it is told otherwise; see docs/verification.md.
 //
 // Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
 // `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
@@ -3504,8 +3508,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
 	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
-	// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
-	// `gatectl audit verify` looks.
+	// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
+	// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
+	// of a newest record elsewhere, and compare. `gatectl audit verify` does both.
 	//
 	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 	//
@@ -3671,8 +3676,9 @@ type ClientWithResponsesInterface interface {
 	// this one (`/verify/…`), where the query is the original request's and only the headers
 	// `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
 	//
-	// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
-	// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+	// 204 lets the request pass, or 200 below this path, where Envoy asks, which takes nothing else; 401
+	// and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of any other than 2xx, 401 and 403
+	// unless it is told otherwise; see docs/verification.md.
 	//
 	// Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
 	// `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
@@ -4708,6 +4714,16 @@ func (r UpdateUserResponse) ContentType() string {
 	return ""
 }
 
+// VerifyResponse200Headers the declared response headers of an HTTP 200 response for Verify
+type VerifyResponse200Headers struct {
+	XApiKeyID       string
+	XApiKeyName     string
+	XApiKeyOwner    string
+	XApiKeyProjects string
+	XApiKeyScopes   string
+	XApiKeyType     string
+}
+
 // VerifyResponse204Headers the declared response headers of an HTTP 204 response for Verify
 type VerifyResponse204Headers struct {
 	XApiKeyID       string
@@ -4730,6 +4746,8 @@ type VerifyResponse struct {
 	HTTPResponse *http.Response
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerifyResponse200Headers
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *VerifyResponse204Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -5084,8 +5102,9 @@ func (c *ClientWithResponses) ApplyDeclarationWithResponse(ctx context.Context, 
 //
 // Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
 // before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
-// `hash`, in the canonical form of RFC 8785. So a record that was edited or left out shows;
-// `gatectl audit verify` looks.
+// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
+// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
+// of a newest record elsewhere, and compare. `gatectl audit verify` does both.
 //
 // Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 //
@@ -5329,8 +5348,9 @@ func (c *ClientWithResponses) UpdateUserWithResponse(ctx context.Context, id str
 // this one (`/verify/…`), where the query is the original request's and only the headers
 // `X-Required-Scope` and `X-Required-Project` count. A refusal costs nothing.
 //
-// 204 lets the request pass; 401 and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of
-// any other than 2xx, 401 and 403 unless it is told otherwise; see docs/verification.md.
+// 204 lets the request pass, or 200 below this path, where Envoy asks, which takes nothing else; 401
+// and 403 refuse it for good, 429 and 503 for now. nginx makes 500 of any other than 2xx, 401 and 403
+// unless it is told otherwise; see docs/verification.md.
 //
 // Problems: those of a caller's key, and `invalid_request`, `missing_scope`, `address_not_allowed`,
 // `project_not_allowed`, `rate_limited`, `concurrency_exceeded`, `key_unresolvable`.
@@ -6502,6 +6522,9 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
 	case rsp.StatusCode == 204:
 		break // No content-type
 
@@ -6515,6 +6538,51 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers VerifyResponse200Headers
+		if values := rsp.Header.Values("X-Api-Key-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyID = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Name"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Name", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyName = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Owner"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Owner", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyOwner = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Projects"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Projects", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyProjects = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Scopes"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Scopes", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyScopes = value
+		}
+		if values := rsp.Header.Values("X-Api-Key-Type"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Api-Key-Type", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XApiKeyType = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 204:
 		var headers VerifyResponse204Headers
 		if values := rsp.Header.Values("X-Api-Key-Id"); len(values) > 0 {

@@ -28,6 +28,8 @@ import (
 //	                               end, Unix microseconds, 8 bytes; limit.Counts.Data
 //	n len id ref                 → last use of the API key's secret with that
 //	                               store.SecretRef: Unix microseconds, 8 bytes
+//	r digest                     → reply to the request that made this secret: when
+//	                               it ends, Unix microseconds, 8 bytes; the reply
 //
 // created is Unix microseconds with the sign bit flipped, seq and created are
 // 8 bytes big-endian, len is one byte; so families sort by age. The values of
@@ -44,7 +46,7 @@ import (
 // the empty id. Listing entries that have become stale are deleted, as one that
 // came back would be skipped.
 //
-// The q and n families stand apart. What they hold is transient and says nothing
+// The q, n and r families stand apart. What they hold is transient and says nothing
 // about who may enter: its writes are no changes and have neither number nor
 // audit record. So checkHistory, the watermark and backups leave it out, while
 // inspect verifies tables whatever is in them. Where the end of the log is lost
@@ -68,6 +70,7 @@ const (
 	targetFamily   = 't'
 	countsFamily   = 'q'
 	useFamily      = 'n'
+	replyFamily    = 'r'
 	stateLive      = 'l'
 	stateRevoked   = 'r'
 	positionLength = 8
@@ -98,6 +101,10 @@ func ownerPrefix(owner string) []byte {
 
 func targetPrefix(target string) []byte {
 	return append([]byte{targetFamily, byte(len(target))}, target...)
+}
+
+func replyKey(digest store.Digest) []byte {
+	return append([]byte{replyFamily}, digest[:]...)
 }
 
 func usePrefix(id string) []byte {

@@ -38,10 +38,10 @@ func Key(n int) store.Key {
 		ExpectedCountries: []string{"DE", "FR"},
 		Secrets: []store.Secret{{
 			Digest: Digest(n), Hint: fmt.Sprintf("px_live_%04d…abcd", n), CreatedAt: at(n),
-			Request: &store.Request{ID: Digest(-1), Fingerprint: Digest(-2), Sealed: []byte("sealed")},
+			Request: &store.Request{ID: Digest(-1), Fingerprint: Digest(-2)},
 		}},
 		CreatedAt: at(n), CreatedBy: store.BuiltinUserID, UpdatedAt: at(n), ExpiresAt: at(n).AddDate(1, 0, 0),
-		Retired: []store.Digest{Digest(-3)},
+		Retired: []store.Digest{Digest(-3)}, Spent: []store.SpentRequest{{ID: Digest(-4), At: at(n)}},
 	}
 }
 

@@ -184,10 +184,9 @@ var keyTests = map[string]func(*testing.T, store.Store){
 		created := createKey(t, s, k)
 		scribble := func(k *store.Key) {
 			k.Scopes[0], k.Projects[0], k.ExpectedCountries[0] = identity.Admin, "x", "x"
-			k.Secrets[0].Request.Sealed[0]++
 			k.Secrets[0].Request.ID = Digest(9)
 			k.AllowedIPs[0], k.Secrets[0] = Key(1).AllowedIPs[1], store.Secret{Hint: "x"}
-			k.Limits[0], k.Retired[0] = Key(1).Limits[1], Digest(9)
+			k.Limits[0], k.Retired[0], k.Spent[0].ID = Key(1).Limits[1], Digest(9), Digest(9)
 		}
 		scribble(&k)
 		scribble(&created)

@@ -23,6 +23,8 @@ type memory struct {
 	users  map[string]store.User
 	audit  []store.Audit
 	uses   map[string]map[store.SecretRef]store.Use // by key id
+
+	replies map[store.Digest]memoryReply
 }
 
 // NewMemory returns an empty store.Store that keeps its records in memory. It
@@ -30,6 +32,7 @@ type memory struct {
 func NewMemory() store.Store {
 	return &memory{
 		keys: map[string]store.Key{}, users: map[string]store.User{}, uses: map[string]map[store.SecretRef]store.Use{},
+		replies: map[store.Digest]memoryReply{},
 	}
 }
 
@@ -352,6 +355,30 @@ func (m *memory) forgetUses(old, key store.Key) {
 			delete(m.uses[key.ID], s.Digest.Ref())
 		}
 	}
+}
+
+type memoryReply struct {
+	sealed []byte
+	end    time.Time
+}
+
+func (m *memory) KeepReply(ctx context.Context, digest store.Digest, sealed []byte, lifetime time.Duration) error {
+	return m.locked(ctx, "keep reply", func() error {
+		m.replies[digest] = memoryReply{slices.Clone(sealed), time.Now().Add(lifetime)}
+		return nil
+	})
+}
+
+func (m *memory) Reply(ctx context.Context, digest store.Digest) (sealed []byte, err error) {
+	err = m.locked(ctx, "read reply", func() error {
+		r, ok := m.replies[digest]
+		if !ok || !time.Now().Before(r.end) {
+			return store.ErrNotFound
+		}
+		sealed = slices.Clone(r.sealed)
+		return nil
+	})
+	return sealed, err
 }
 
 func (m *memory) Close() error {

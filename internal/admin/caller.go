@@ -1,0 +1,37 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+
+	"github.com/otlpgate/otlpgate/internal/identity"
+)
+
+// mayStill refuses a caller whose key is no longer what it was when the call was
+// let in: a body may arrive slowly, and what was revoked or demoted meanwhile
+// must change nothing any more. Edits of the store ask it, which come one after
+// the other, so that a revocation that has been acknowledged is always seen.
+func (s *service) mayStill(ctx context.Context, c caller) error {
+	if c.key.IsZero() { // the door knows the caller by other means
+		return nil
+	}
+	now, refusal := s.door.Judge(ctx, c.key.Reveal())
+	if refusal != nil {
+		return refusal
+	}
+	if !sameRights(now, c.Identity) {
+		return newProblem(codeCallerChanged, "the rights of the key used for this call have just been changed, and nothing was done: repeat the call")
+	}
+	return nil
+}
+
+// sameRights compares what a caller may do, and what it passes on.
+func sameRights(a, b *identity.Identity) bool {
+	return a == b || (a.KeyID == b.KeyID && a.OwnerID == b.OwnerID && a.Environment == b.Environment && a.Scopes == b.Scopes && a.Plan == b.Plan &&
+		reflect.DeepEqual(a.Projects, b.Projects) && reflect.DeepEqual(a.AllowedIPs, b.AllowedIPs) &&
+		reflect.DeepEqual(a.Limits.Limits(), b.Limits.Limits()) && a.SecretInfo.Ref == b.SecretInfo.Ref &&
+		a.SecretInfo.EndsAt.Equal(b.SecretInfo.EndsAt))
+}
+
+func firstError(errs ...error) error { return cmp.Or(errs...) }
