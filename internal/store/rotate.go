@@ -20,12 +20,14 @@ func (k *Key) Rotate(secret Secret, grace time.Duration, now time.Time) {
 			former.ExpiresAt = end
 		}
 		secrets = append(secrets, former)
-		k.retire(k.Secrets[1:])
+		k.Retire(k.Secrets[1:])
 	}
 	k.Secrets = secrets
 }
 
-func (k *Key) retire(secrets []Secret) {
+// Retire remembers secrets that the key gives up, newest first, where it is the
+// bootstrap key. It replaces the list of digests and does not write into it.
+func (k *Key) Retire(secrets []Secret) {
 	if !k.Bootstrap {
 		return
 	}

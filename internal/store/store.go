@@ -32,7 +32,9 @@ var (
 // Audit.Normal) and refuse those that have none with ErrInvalid; and MUST never
 // delete a key record, since a backend that loses a deletion would bring a
 // revoked key back. A write whose context ends before it is committed writes
-// nothing and returns the context's error.
+// nothing and returns the context's error; so does one that Check refuses at its
+// turn. What an edit or a look-up has seen when a write is refused MUST be durable
+// before the error is returned: the caller may answer by it.
 type Keys interface {
 	// CreateKey stores a new key. It returns ErrExists where the id or any
 	// secret's digest is taken.

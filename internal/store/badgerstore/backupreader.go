@@ -99,7 +99,7 @@ func (b *backupReader) next() ([]entry, bool, error) {
 	if err != nil || len(key) == 0 {
 		return nil, false, err
 	}
-	value, err := b.field(maxRecord + maxMigrated + sealOverhead)
+	value, err := b.field(longestRecord(key[0]) + maxMigrated + sealOverhead)
 	if err != nil {
 		return nil, false, err
 	}
@@ -172,12 +172,12 @@ func (b *backupReader) end() error {
 	return nil
 }
 
-func (b *backupReader) field(longest uint64) ([]byte, error) {
+func (b *backupReader) field(longest int) ([]byte, error) {
 	length, err := binary.ReadUvarint(b)
 	if err != nil {
 		return nil, b.bad(err)
 	}
-	if length > longest {
+	if length > uint64(longest) {
 		return nil, b.bad(fmt.Errorf("field of %d bytes", length))
 	}
 	return b.take(int(length))

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -45,13 +46,16 @@ func checksum(key, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, payload)
 }
 
-// encode returns a record as the payload of its value.
+// encode returns a record as the payload of its value. It leaves <, > and & as
+// they are: escaped they would take six bytes each of what a record may have.
 func encode(record any) ([]byte, error) {
-	payload, err := json.Marshal(record)
-	if err != nil {
+	var payload bytes.Buffer
+	e := json.NewEncoder(&payload)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(record); err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
-	return payload, nil
+	return bytes.TrimSuffix(payload.Bytes(), []byte("\n")), nil
 }
 
 // decode fills record from the payload of its value.

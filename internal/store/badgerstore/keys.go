@@ -39,7 +39,7 @@ func (s *Store) UpdateKey(ctx context.Context, id string, edit func(*store.Key) 
 		return c.updateKey(&old, &updated, audit)
 	})
 	switch {
-	case refused != nil:
+	case refused != nil && errors.Is(err, refused):
 		return store.Key{}, refused
 	case err != nil:
 		return store.Key{}, fmt.Errorf("update key %q: %w", id, err)

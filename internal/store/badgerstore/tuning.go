@@ -6,16 +6,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// Sizes in bytes. A record stays far below Badger's value threshold (1 MiB), so
-// that values live in the LSM tree, the value log stays empty and needs no
-// garbage collection; and a batch of records below what Badger takes in one
-// transaction (15 % of a memtable).
+// Sizes in bytes. A record stays below Badger's value threshold (1 MiB), so that
+// values live in the LSM tree, the value log stays empty and needs no garbage
+// collection. A batch, which a last change of the largest kind may exceed, stays
+// below what Badger takes in one transaction (15 % of a memtable).
 const (
 	memTableSize     = 8 << 20
 	valueLogFileSize = 16 << 20
 	maxRecord        = 256 << 10
-	maxMigrated      = 1 << 10 // what migrations may add to a record
+	maxAudit         = 2 * maxRecord // it may hold what a record was and what it is
+	maxMigrated      = 1 << 10       // what migrations may add to a record
 )
+
+// longestRecord bounds the payload of a record of a family.
+func longestRecord(family byte) int {
+	if family == auditFamily {
+		return maxAudit
+	}
+	return maxRecord
+}
 
 // badgerOptions tunes Badger for small records, few writes, little memory and
 // no loss.

@@ -2,6 +2,7 @@ package badgerstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -37,7 +38,7 @@ func (s *Store) UpdateUser(ctx context.Context, id string, edit func(*store.User
 		return c.updateUser(&old, &updated, audit)
 	})
 	switch {
-	case refused != nil:
+	case refused != nil && errors.Is(err, refused):
 		return store.User{}, refused
 	case err != nil:
 		return store.User{}, fmt.Errorf("update user %q: %w", id, err)

@@ -16,7 +16,7 @@ import (
 // A batch is committed when its changes reach this many or this many bytes.
 const (
 	maxBatchChanges = 256
-	maxBatchBytes   = 512 << 10
+	maxBatchBytes   = 384 << 10
 )
 
 // minFreeSpace is the free space in bytes below which nothing is written.
@@ -88,30 +88,36 @@ func (c *change) putRecord(key []byte, record any) error {
 	if err != nil {
 		return err
 	}
-	if len(payload) > maxRecord {
+	if longest := longestRecord(key[0]); len(payload) > longest {
 		return fmt.Errorf("record takes %d bytes, must be at most %d: shorten its texts and lists: %w",
-			len(payload), maxRecord, store.ErrInvalid)
+			len(payload), longest, store.ErrInvalid)
 	}
 	c.put(key, payload)
 	return nil
 }
 
 // write makes one change durable. A context that ends while stage runs still
-// prevents it; later it is not heeded.
+// prevents it; later it is not heeded. Where stage refuses, it may have done so for
+// changes of the open batch, on which the caller must not build before they are
+// durable: so that is waited for too.
 func (s *Store) write(ctx context.Context, stage func(*change) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
 	b, err := s.join(ctx, stage)
-	if err != nil {
+	if b == nil {
 		return err
 	}
 	<-b.done
-	return b.err
+	if b.err != nil {
+		return b.err
+	}
+	return err
 }
 
-// join adds a change to the open batch and commits that if it is the last one.
+// join adds a change to the open batch and commits that if it is the last one. It
+// returns the batch even where the change was refused.
 func (s *Store) join(ctx context.Context, stage func(*change) error) (*batch, error) {
 	w := &s.writer
 	w.waiting.Add(1)
@@ -140,8 +146,8 @@ func (s *Store) apply(ctx context.Context, stage func(*change) error) (*batch, e
 	}
 	b := w.batch
 	c := &change{snapshot: &snapshot{s, b.txn}, number: w.change + uint64(b.changes) + 1, head: b.head}
-	if err := errors.Join(stage(c), ctx.Err()); err != nil {
-		return nil, err
+	if err := c.stage(ctx, stage); err != nil {
+		return b, err
 	}
 	b.changes++
 	b.head = c.head
@@ -151,6 +157,17 @@ func (s *Store) apply(ctx context.Context, stage func(*change) error) (*batch, e
 		}
 	}
 	return b, nil
+}
+
+// stage runs stage where the context allows the write at its turn.
+func (c *change) stage(ctx context.Context, stage func(*change) error) error {
+	if err := store.Check(ctx); err != nil {
+		return err
+	}
+	if err := stage(c); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 func (b *batch) full() bool { return b.changes >= maxBatchChanges || b.bytes >= maxBatchBytes }

@@ -67,7 +67,7 @@ func (m *memory) record(ctx context.Context, audit store.Audit) (uint64, error) 
 		audit, err = audit.Sealed(head)
 	}
 	if err == nil {
-		err = ctx.Err()
+		err = store.Check(ctx)
 	}
 	if err != nil {
 		return 0, err

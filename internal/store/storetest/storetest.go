@@ -27,7 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		o(s)
 	}
 	for name, tests := range map[string]map[string]func(*testing.T, store.Store){
-		"Keys": keyTests, "Users": userTests, "Audit": auditTests, "Uses": useTests, "Replies": replyTests, "Listing": listingTests,
+		"Keys": keyTests, "Users": userTests, "Audit": auditTests, "Uses": useTests, "Replies": replyTests, "Guard": guardTests, "Listing": listingTests,
 		"Concurrency": concurrencyTests, "Lifecycle": lifecycleTests,
 	} {
 		t.Run(name, func(t *testing.T) {
