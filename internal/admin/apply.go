@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/declaration"
@@ -9,7 +11,17 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-const applyPattern = "POST " + api.BasePath + "/apply"
+const (
+	applyPattern = "POST " + api.BasePath + "/apply"
+	// applyTimeout is for the answer to a large document, each record of which is
+	// synced to disk. The write timeout of the server is for usual answers.
+	applyTimeout = 10 * time.Minute
+)
+
+// awaitApply gives the answer to a document the time that it takes.
+func awaitApply(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(applyTimeout)) // not all writers have deadlines
+}
 
 // ApplyDeclaration implements api.StrictServerInterface.
 func (s *service) ApplyDeclaration(ctx context.Context, request api.ApplyDeclarationRequestObject) (api.ApplyDeclarationResponseObject, error) {
@@ -24,9 +36,6 @@ func (s *service) ApplyDeclaration(ctx context.Context, request api.ApplyDeclara
 	dryRun := value(request.Params.DryRun)
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	if err := s.mayStill(ctx, c); err != nil {
-		return nil, err
-	}
 	result, err := provision.Reconcile(ctx, s.store, records, provision.Options{
 		Source: provision.Applied, Actor: c.actor(), Now: s.now(), DryRun: dryRun,
 	})

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"reflect"
 
@@ -10,8 +9,8 @@ import (
 
 // mayStill refuses a caller whose key is no longer what it was when the call was
 // let in: a body may arrive slowly, and what was revoked or demoted meanwhile
-// must change nothing any more. Edits of the store ask it, which come one after
-// the other, so that a revocation that has been acknowledged is always seen.
+// must change nothing any more. The store asks it at the turn of every write (see
+// store.Guarded), so that none is made behind a revocation that was acknowledged.
 func (s *service) mayStill(ctx context.Context, c caller) error {
 	if c.key.IsZero() { // the door knows the caller by other means
 		return nil
@@ -33,5 +32,3 @@ func sameRights(a, b *identity.Identity) bool {
 		reflect.DeepEqual(a.Limits.Limits(), b.Limits.Limits()) && a.SecretInfo.Ref == b.SecretInfo.Ref &&
 		a.SecretInfo.EndsAt.Equal(b.SecretInfo.EndsAt))
 }
-
-func firstError(errs ...error) error { return cmp.Or(errs...) }

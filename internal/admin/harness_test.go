@@ -227,7 +227,7 @@ func (h *harness) checked(inner http.Handler) http.Handler {
 		inner.ServeHTTP(recorder, r)
 		answer := recorder.Result()
 		body := recorder.Body.Bytes()
-		if answer.Header.Get("Idempotency-Replayed") == "" && h.leaks(recorder.Body.String()) || h.leaks(headerText(answer.Header)) {
+		if r.Header.Get("Idempotency-Key") == "" && h.leaks(recorder.Body.String()) || h.leaks(headerText(answer.Header)) {
 			h.t.Errorf("%s %s: the answer holds a secret", r.Method, r.Pattern)
 		}
 		h.checkAnswer(r, answer, body)

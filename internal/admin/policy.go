@@ -131,6 +131,11 @@ func (r rights) beyond(other rights) []string {
 	return fields
 }
 
+// same reports whether neither exceeds the other.
+func (r rights) same(other rights) bool {
+	return len(r.beyond(other)) == 0 && len(other.beyond(r)) == 0
+}
+
 // subset reports whether each element lies within one of bounds; an empty list
 // stands for everything.
 func subset[T any](list, bounds []T, within func(T, T) bool) bool {
@@ -191,9 +196,11 @@ func mayCreate(c caller, has rights, k *store.Key) error {
 	return nil
 }
 
-// mayUpdate refuses a change that its maker may not make. A change is fine
-// where it takes rights away, or leaves a key with no more rights than the
-// maker has; so a lesser key can rename a greater one, but not raise it.
+// mayUpdate refuses a change that its maker may not make. What a key may do is
+// changed only by whoever has all that it had and gets. Were a lesser key allowed
+// to take rights away from a greater one, it could get that one's secret by a
+// rotation meanwhile, and hold all of it once somebody gives the rights back. To
+// rename a greater key, or to revoke it, takes no rights.
 func mayUpdate(c caller, has rights, before, after *store.Key) error {
 	switch {
 	case c.admin():
@@ -203,16 +210,18 @@ func mayUpdate(c caller, has rights, before, after *store.Key) error {
 	case !slices.Equal(before.Limits, after.Limits):
 		return problemLimits()
 	}
-	raised := rightsOf(after).beyond(rightsOf(before))
-	excess := rightsOf(after).beyond(has)
-	if len(raised) == 0 || len(excess) == 0 {
+	was, becomes := rightsOf(before), rightsOf(after)
+	if was.same(becomes) {
 		return nil
 	}
-	if raisedTooFar := intersection(raised, excess); len(raisedTooFar) > 0 {
-		return problemExceeds(raisedTooFar)
+	if excess := was.beyond(has); len(excess) > 0 {
+		return newProblem(codeExceedsCaller, "the key has more %s than the key used for this call, which may therefore not change what it may do: use that key or ask an administrator, or revoke it",
+			strings.Join(excess, ", "))
 	}
-	return newProblem(codeExceedsCaller, "the key has more %s than the key used for this call, which therefore may not raise its %s: use that key or ask an administrator",
-		strings.Join(excess, ", "), strings.Join(raised, ", "))
+	if excess := becomes.beyond(has); len(excess) > 0 {
+		return problemExceeds(excess)
+	}
+	return nil
 }
 
 // mayRotate refuses a rotation: whoever makes a key's new secret holds the key,
@@ -231,10 +240,6 @@ func mayRotate(c caller, has rights, k *store.Key, policy *limit.Policy) error {
 	}
 	return newProblem(codeExceedsCaller, "the key has more than the key used for this call, which may therefore not get its secret: %s; use that key itself or one with the scope admin",
 		strings.Join(excess, ", "))
-}
-
-func intersection(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
 func problemAdminOnly(field, detail string) *problem {

@@ -132,7 +132,7 @@ func (s *service) auditRefusal(r *http.Request, p *problem) {
 	if suppressed > 0 {
 		record.Changes = map[string]store.Change{"suppressed": {To: suppressed}}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), auditTimeout)
+	ctx, cancel := context.WithTimeout(store.Unguarded(context.WithoutCancel(r.Context())), auditTimeout)
 	defer cancel()
 	if _, err := s.store.AppendAudit(ctx, record); err != nil {
 		s.refusals.lost(by, suppressed+1)

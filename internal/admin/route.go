@@ -12,6 +12,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
+	"github.com/otlpgate/otlpgate/internal/store"
 )
 
 // handler wires the routes: those of the document behind guard, the probes in
@@ -65,7 +66,11 @@ func (s *service) guard(next http.Handler) http.Handler {
 			return
 		}
 		c := caller{Identity: admission.Identity, address: s.door.ClientAddr(r), key: s.door.Credential(r)}
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+		ctx := context.WithValue(r.Context(), callerKey{}, c)
+		r = r.WithContext(store.Guarded(ctx, func(ctx context.Context) error { return s.mayStill(ctx, c) }))
+		if r.Pattern == applyPattern {
+			awaitApply(w)
+		}
 		err = s.validateRequest(w, r)
 		if err == nil && r.ContentLength != 0 { // a body has arrived, at its own pace
 			err = s.mayStill(r.Context(), c)

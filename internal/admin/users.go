@@ -23,9 +23,6 @@ func (s *service) CreateUser(ctx context.Context, request api.CreateUserRequestO
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayStill(ctx, c); err != nil {
-		return nil, err
-	}
 	stored, err := s.store.CreateUser(ctx, user, c.auditUser(audit.UserCreate, user.CreatedAt, nil, &user))
 	if err != nil {
 		return nil, fromUserStore("create user", err)
@@ -130,7 +127,7 @@ func (s *service) UpdateUser(ctx context.Context, request api.UpdateUserRequestO
 	var found store.User
 	stored, err := s.store.UpdateUser(ctx, request.ID, func(u *store.User) (store.Audit, error) {
 		found = *u
-		if err := firstError(s.mayStill(ctx, c), checkMatch(request.Params.IfMatch, u.Revision)); err != nil {
+		if err := checkMatch(request.Params.IfMatch, u.Revision); err != nil {
 			return store.Audit{}, err
 		}
 		return change.edit(c, u)
@@ -229,7 +226,10 @@ func (s *service) DeleteUser(ctx context.Context, request api.DeleteUserRequestO
 		return nil, err
 	}
 	_, err := s.store.UpdateUser(ctx, request.ID, func(u *store.User) (store.Audit, error) {
-		if err := firstError(s.mayStill(ctx, c), userFits(u, "deleted"), checkMatch(request.Params.IfMatch, u.Revision)); err != nil {
+		if err := userFits(u, "deleted"); err != nil {
+			return store.Audit{}, err
+		}
+		if err := checkMatch(request.Params.IfMatch, u.Revision); err != nil {
 			return store.Audit{}, err
 		}
 		if u.ID == store.BuiltinUserID {

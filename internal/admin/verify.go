@@ -76,7 +76,7 @@ type requirements struct {
 // is this one and the query so the proxy's, and from headers.
 func (s *service) requirementsOf(r *http.Request) (requirements, error) {
 	scopes, projects := r.Header.Values(requiredScopeHeader), r.Header.Values(requiredProjectHeader)
-	if r.URL.Path == verifyPath {
+	if strings.TrimSuffix(r.URL.Path, "/") == verifyPath { // with a slash too, lest one opens what the query closes
 		query, err := s.verifyQuery(r)
 		if err != nil {
 			return requirements{}, err

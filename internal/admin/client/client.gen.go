@@ -1230,8 +1230,9 @@ type ClientInterface interface {
 	// A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
-	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has. It may not change `plan` or `limits`.
+	// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+	// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+	// `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -1247,8 +1248,9 @@ type ClientInterface interface {
 	// A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
-	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has. It may not change `plan` or `limits`.
+	// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+	// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+	// `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -1637,8 +1639,9 @@ func (c *Client) GetKey(ctx context.Context, id string, reqEditors ...RequestEdi
 // A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
-// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has. It may not change `plan` or `limits`.
+// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+// `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -1664,8 +1667,9 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, params *Updat
 // A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
-// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has. It may not change `plan` or `limits`.
+// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+// `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -3399,8 +3403,9 @@ type ClientWithResponsesInterface interface {
 	// A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
-	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has. It may not change `plan` or `limits`.
+	// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+	// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+	// `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -3416,8 +3421,9 @@ type ClientWithResponsesInterface interface {
 	// A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 	// `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 	//
-	// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-	// one with no more rights than the caller has. It may not change `plan` or `limits`.
+	// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+	// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+	// `limits`.
 	//
 	// Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 	// `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -4957,8 +4963,9 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string,
 // A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
-// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has. It may not change `plan` or `limits`.
+// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+// `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,
@@ -4980,8 +4987,9 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // A JSON merge patch (RFC 7396): a field that is left out stays as it is, `null` clears it. Sent as
 // `application/json` or `application/merge-patch+json`. A patch that changes nothing writes nothing.
 //
-// A caller without the scope `admin` may take rights away from the keys of its own user, or leave
-// one with no more rights than the caller has. It may not change `plan` or `limits`.
+// A caller without the scope `admin` may rename the keys of its own user. What one may do is the
+// caller's to change where the caller has all that it had and gets. It may not change `plan` or
+// `limits`.
 //
 // Problems: `key_not_found`, `malformed_json`, `invalid_request`, `secret_in_request`,
 // `not_permitted`, `exceeds_caller`, `key_revoked`, `key_declared`, `precondition_failed`,

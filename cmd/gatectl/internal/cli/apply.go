@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,9 @@ type applyFlags struct {
 	dryRun    bool
 	output    *choice
 }
+
+// applyTimeout is for a large file, each record of which is synced to disk.
+const applyTimeout = 10 * time.Minute
 
 func (p *program) applyCommand() *cobra.Command {
 	var f applyFlags
@@ -71,7 +75,7 @@ func (p *program) apply(ctx context.Context, f *applyFlags) error {
 	if err != nil {
 		return declaredFailure(f.file, err)
 	}
-	c, err := p.connect()
+	c, err := p.connectWithin(max(p.flags.timeout, applyTimeout))
 	if err != nil {
 		return err
 	}
