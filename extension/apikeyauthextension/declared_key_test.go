@@ -41,8 +41,7 @@ func TestDeclaredUsersAndKeysAreReconciledAtStart(t *testing.T) {
 	}{
 		{both, counts(1, 0, 0, 0), counts(1, 0, 0, 0)},
 		{both, nil, nil},
-		{func(c *Config) { c.Keys = []declaration.Key{key} }, counts(0, 0, 0, 1), nil},
-		{func(*Config) {}, nil, counts(0, 0, 0, 1)},
+		{func(*Config) {}, counts(0, 0, 0, 1), counts(0, 0, 0, 1)},
 		{both, counts(0, 0, 1, 0), counts(0, 0, 1, 0)},
 	} {
 		logs := startOnce(t, directory, step.config, nil)

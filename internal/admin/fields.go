@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -12,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/identity"
@@ -109,7 +109,7 @@ func (f *fieldReader) limits(list []limit.Limit) []limit.Limit {
 func (f *fieldReader) allowedIPs(texts []string) []netip.Prefix {
 	var prefixes []netip.Prefix
 	for i, text := range texts {
-		prefix, err := parsePrefix(text)
+		prefix, err := clientip.ParsePrefix(text)
 		if err != nil {
 			f.refuse(err.Error(), "allowedIps", strconv.Itoa(i))
 			continue
@@ -117,26 +117,6 @@ func (f *fieldReader) allowedIPs(texts []string) []netip.Prefix {
 		prefixes = append(prefixes, prefix)
 	}
 	return unique(prefixes)
-}
-
-// parsePrefix reads a CIDR or an address. IPv4 in IPv6 clothes (RFC 4291
-// section 2.5.5.2) becomes IPv4, as client addresses do.
-func parsePrefix(text string) (netip.Prefix, error) {
-	prefix, err := netip.ParsePrefix(text)
-	if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
-		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	if err != nil {
-		return netip.Prefix{}, errors.New("must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address")
-	}
-	if prefix.Addr().Is4In6() {
-		const mapped = 96
-		if prefix.Bits() < mapped {
-			return netip.Prefix{}, errors.New("must not mix IPv4 and IPv6: give each its own CIDR")
-		}
-		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
-	}
-	return prefix.Masked(), nil
 }
 
 func (f *fieldReader) countries(codes []string) []string {

@@ -45,8 +45,8 @@ var rules = []rule{
 
 	// The admin API.
 	{pkg: "internal/admin", may: []string{
-		"internal/admin/...", "internal/audit", "internal/credential", "internal/declaration", "internal/identity",
-		"internal/keyring", "internal/limit", "internal/provision", "internal/store",
+		"internal/admin/...", "internal/audit", "internal/clientip", "internal/credential", "internal/declaration",
+		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/store",
 	}},
 	{pkg: "internal/admin/api", may: []string{"internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
 	{pkg: "internal/admin/client"},

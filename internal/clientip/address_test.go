@@ -78,6 +78,27 @@ func TestParsePrefixesNamesTheValueAndTheRule(t *testing.T) {
 	}
 }
 
+func TestAPrefixIsNeitherOfTwoFamiliesNorOfThisMachineAlone(t *testing.T) {
+	const noRange, mixed = "must be a CIDR such as 10.0.0.0/8 or 2001:db8::/32, or an address", "must not mix IPv4 and IPv6: give each its own CIDR"
+	for text, want := range map[string]string{
+		"": noRange, " 10.0.0.1": noRange, "10.0.0.0/8 ": noRange, "10.0.0.0/33": noRange, "example.com": noRange,
+		"fe80::1%eth0": noRange, "fe80::%eth0/10": noRange, "::ffff:10.0.0.1%eth0": noRange,
+		"::ffff:10.0.0.0/90": mixed, "::ffff:0:0/95": mixed,
+	} {
+		_, err := ParsePrefix(text)
+		require.EqualError(t, err, want, text)
+	}
+	for text, want := range map[string]string{
+		"10.1.2.3/8": "10.0.0.0/8", "::ffff:10.1.2.3": "10.1.2.3/32", "::ffff:0:0/96": "0.0.0.0/0", "2001:db8::1": "2001:db8::1/128", "::/0": "::/0",
+	} {
+		prefix, err := ParsePrefix(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, prefix.String(), text)
+	}
+	_, err := ParsePrefixes([]string{"::ffff:10.0.0.0/90"})
+	assert.EqualError(t, err, `invalid address range "::ffff:10.0.0.0/90": `+mixed)
+}
+
 func FuzzParsePrefixes(f *testing.F) {
 	for _, seed := range []string{"10.0.0.0/8", "::ffff:1.2.3.4/100", "fe80::1%x", "/", "1.1.1.1"} {
 		f.Add(seed)

@@ -3,6 +3,8 @@ package declaration_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,40 @@ func TestWhatIsLeftOutHasADefault(t *testing.T) {
 	assert.Empty(t, records(t, declaration.Document{}).Keys)
 }
 
+func TestAPlanIsBoundedWherePlansAreNotKnown(t *testing.T) {
+	_, err := declaration.Document{Keys: []declaration.Key{{Name: "a", Digest: digest, Preset: "admin", Plan: strings.Repeat("ä", 101)}}}.Records(nil)
+	assert.EqualError(t, err, "keys::0::plan: 101 characters are too many: must be at most 100")
+}
+
+func TestRepetitionsInListsAreDropped(t *testing.T) {
+	k := records(t, declaration.Document{Keys: []declaration.Key{{
+		Name: "a", Digest: digest, Scopes: []string{"logs:write", "traces:write", "logs:write"}, Projects: []string{"b", "a", "b"},
+		AllowedIPs: []string{"10.1.2.3/8", "::ffff:10.0.0.0/104", "192.0.2.1"}, ExpectedCountries: []string{"FR", "DE", "FR"},
+	}}}).Keys[0]
+	assert.Equal(t, []identity.Scope{identity.TracesWrite, identity.LogsWrite}, k.Scopes)
+	assert.Equal(t, []string{"b", "a"}, k.Projects)
+	assert.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}, k.AllowedIPs)
+	assert.Equal(t, []string{"FR", "DE"}, k.ExpectedCountries)
+	all := records(t, declaration.Document{Keys: []declaration.Key{{Name: "a", Digest: digest, Scopes: []string{"logs:write", "admin"}}}})
+	assert.Equal(t, []identity.Scope{identity.Admin}, all.Keys[0].Scopes, "it implies the other")
+}
+
+// The error of a list that is far too long is one, however much of it is wrong.
+func TestAListThatIsTooLongIsNotLookedInto(t *testing.T) {
+	const many = 60_001
+	long := make([]string, many)
+	for i := range long {
+		long[i] = fmt.Sprint(i)
+	}
+	found := faults(t, declaration.Document{Keys: []declaration.Key{{
+		Name: "a", Digest: digest, Scopes: long, Projects: long, AllowedIPs: long, ExpectedCountries: long, Limits: make([]limit.Limit, many),
+	}}})
+	assert.Len(t, found, 5)
+	for pointer, rule := range found {
+		assert.Contains(t, rule, "60001 are too many", pointer)
+	}
+}
+
 func TestTheDerivedIDOfAUserDependsOnTheEmailWithoutCase(t *testing.T) {
 	r := records(t, declaration.Document{Users: []declaration.User{{Email: "ADA@Example.com"}}})
 	assert.Equal(t, "user_wx6ilzkxkx46bubquefl", r.Users[0].ID)
@@ -159,12 +195,18 @@ func TestAKeyThatBreaksARuleIsToldWhereAndHow(t *testing.T) {
 		"owner":          {func(k *declaration.Key) { k.OwnerID = "ada" }, "/keys/0/ownerId", "system keys have no owner"},
 		"no scope":       {func(k *declaration.Key) { k.Preset = "" }, "/keys/0/scopes", "either scopes or preset"},
 		"scope":          {func(k *declaration.Key) { k.Preset, k.Scopes = "", []string{"admin", "x"} }, "/keys/0/scopes/1", `"x"`},
+		"scopes":         {func(k *declaration.Key) { k.Preset, k.Scopes = "", make([]string, 101) }, "/keys/0/scopes", "at most 100"},
 		"preset":         {func(k *declaration.Key) { k.Preset = "all" }, "/keys/0/preset", `"all"`},
 		"projects":       {func(k *declaration.Key) { k.Projects = make([]string, 101) }, "/keys/0/projects", "at most 100"},
 		"project":        {func(k *declaration.Key) { k.Projects = []string{"a", ""} }, "/keys/0/projects/1", "must not be empty"},
 		"addresses":      {func(k *declaration.Key) { k.AllowedIPs = make([]string, 101) }, "/keys/0/allowedIps", "at most 100"},
-		"address":        {func(k *declaration.Key) { k.AllowedIPs = []string{"300.1.1.1"} }, "/keys/0/allowedIps", "300.1.1.1"},
+		"address":        {func(k *declaration.Key) { k.AllowedIPs = []string{"300.1.1.1"} }, "/keys/0/allowedIps", `"300.1.1.1" is no address range: must be a CIDR`},
+		"mixed address":  {func(k *declaration.Key) { k.AllowedIPs = []string{"::ffff:10.0.0.0/90"} }, "/keys/0/allowedIps", "must not mix IPv4 and IPv6"},
+		"zone":           {func(k *declaration.Key) { k.AllowedIPs = []string{"fe80::1%eth0"} }, "/keys/0/allowedIps", "no address range"},
+		"blank address":  {func(k *declaration.Key) { k.AllowedIPs = []string{" 10.0.0.1"} }, "/keys/0/allowedIps", "no address range"},
 		"country":        {func(k *declaration.Key) { k.ExpectedCountries = []string{"DE", "de"} }, "/keys/0/expectedCountries/1", `"de" is not the code of a country`},
+		"countries":      {func(k *declaration.Key) { k.ExpectedCountries = slices.Repeat([]string{"DE"}, 301) }, "/keys/0/expectedCountries", "at most 300"},
+		"long owner":     {func(k *declaration.Key) { k.Type, k.OwnerID = "user", strings.Repeat("a", 101) }, "/keys/0/ownerId", "at most 100"},
 		"plan":           {func(k *declaration.Key) { k.Plan = "gold" }, "/keys/0/plan", "must be one of enterprise, free, pro"},
 		"limit": {func(k *declaration.Key) {
 			k.Limits = []limit.Limit{good, {On: limit.Logs, Unit: limit.Items, Window: good.Window}}
@@ -203,7 +245,7 @@ func TestRecordsAreDeclaredOnce(t *testing.T) {
 	}.Records(plans(t))
 	assert.EqualError(t, err, "users::1: a is already that of users::0: declare each user once\n"+
 		"users::2: ada@example.com is already that of users::0: declare each user once\n"+
-		"keys::1: "+digest+" is already that of keys::0: declare each key once")
+		"keys::1: "+digest[:len("sha256:")+8]+"… is already that of keys::0: declare each key once")
 }
 
 func TestErrorsAreFoundHoweverTheyAreWrapped(t *testing.T) {

@@ -2,6 +2,7 @@ package declaration
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -49,8 +50,12 @@ func (d Document) Records(plans *limit.Plans) (Records, error) {
 	return records.normal()
 }
 
-// limits checks each limit by itself.
+// limits checks each limit by itself, unless there are so many that the list is
+// refused as a whole.
 func (p *parser) limits(limits []limit.Limit, key int) {
+	if len(limits) > limit.MaxLimits {
+		return
+	}
 	for i, l := range limits {
 		p.add(l.Validate(), keysSection, strconv.Itoa(key), "limits", strconv.Itoa(i))
 	}
@@ -94,8 +99,8 @@ func (d Document) checkUsersOnce(p *parser) {
 		if err != nil {
 			continue // reported by itself
 		}
-		p.once(ids, user.ID, i, usersSection, "declare each user once")
-		p.once(emails, store.EmailKey(user.Email), i, usersSection, "declare each user once")
+		p.once(ids, user.ID, user.ID, usersSection, i)
+		p.once(emails, store.EmailKey(user.Email), store.EmailKey(user.Email), usersSection, i)
 	}
 }
 
@@ -106,20 +111,28 @@ func (d Document) checkKeysOnce(p *parser) {
 		if err != nil {
 			continue // reported by itself
 		}
-		p.once(ids, key.ID, i, keysSection, "declare each key once")
-		p.once(digests, credential.Digest(key.Secrets[0].Digest).String(), i, keysSection, "declare each key once")
+		digest := credential.Digest(key.Secrets[0].Digest).String()
+		p.once(ids, key.ID, key.ID, keysSection, i)
+		p.once(digests, digest, digest[:shortDigest]+"…", keysSection, i)
 	}
 }
+
+// shortDigest is as much of a digest as is shown, enough to find it in the
+// document.
+const shortDigest = len("sha256:") + 8
 
 // once holds the index of the first record with a value.
 type once map[string]int
 
-func (p *parser) once(seen once, value string, i int, section, remedy string) {
+// once refuses a value that an earlier record of the section has. Shown is what
+// people see of it.
+func (p *parser) once(seen once, value, shown, section string, i int) {
 	if value == "" {
 		return
 	}
 	if first, taken := seen[value]; taken {
-		p.refuse([]string{section, strconv.Itoa(i)}, "%s is already that of %s::%d: %s", value, section, first, remedy)
+		p.refuse([]string{section, strconv.Itoa(i)}, "%s is already that of %s::%d: declare each %s once",
+			shown, section, first, strings.TrimSuffix(section, "s"))
 		return
 	}
 	seen[value] = i

@@ -2,12 +2,9 @@ package declaration
 
 import (
 	"crypto/sha256"
-	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -66,15 +63,16 @@ func (k *Key) record() (store.Key, error) {
 	digest := parse(p, k.Digest, credential.ParseDigest, "digest")
 	key := store.Key{
 		ID: or(k.ID, store.KeyIDFor(store.Digest(digest))), Name: k.Name, Description: k.Description, OwnerID: k.OwnerID,
-		Projects: k.Projects, Plan: k.Plan, Limits: k.Limits, ExpectedCountries: k.ExpectedCountries,
+		Plan: k.Plan, Limits: k.Limits, ExpiresAt: k.ExpiresAt.UTC(),
 		Type:        parse(p, or(k.Type, string(identity.SystemKey)), identity.ParseKeyType, "type"),
 		Environment: parse(p, or(k.Environment, string(identity.Live)), identity.ParseEnvironment, "environment"),
 		Role:        parse(p, or(k.Role, string(identity.AdminRole)), identity.ParseRole, "role"),
 		Scopes:      k.scopes(p),
-		AllowedIPs:  parse(p, k.AllowedIPs, parsePrefixes, "allowed_ips"),
-		ExpiresAt:   k.ExpiresAt.UTC(),
+		Projects:    p.projects(k.Projects),
+		AllowedIPs:  p.addresses(k.AllowedIPs),
 		Secrets:     []store.Secret{{Digest: store.Digest(digest), Hint: k.Hint}},
 	}
+	key.ExpectedCountries = p.countries(k.ExpectedCountries)
 	k.checkOwner(p, &key)
 	k.checkTexts(p)
 	p.check(store.IsKeyID(key.ID), "id", "%.80q is not a key id: must be key_ and 20 letters a-z or digits 2-7, or left out", key.ID)
@@ -87,10 +85,9 @@ func (k *Key) checkTexts(p *parser) {
 	p.check(strings.TrimSpace(k.Name) != "", "name", "must not be empty: say what the key is for")
 	p.line(k.Name, maxName, "name")
 	p.line(k.Hint, maxName, "hint")
+	p.line(k.Plan, maxName, "plan")
+	p.line(k.OwnerID, maxName, "owner_id")
 	p.description(k.Description)
-	p.projects(k.Projects)
-	p.countries(k.ExpectedCountries)
-	p.check(len(k.AllowedIPs) <= maxAddresses, "allowed_ips", "%d are too many: must be at most %d", len(k.AllowedIPs), maxAddresses)
 }
 
 func (k *Key) checkOwner(p *parser, key *store.Key) {
@@ -103,24 +100,15 @@ func (k *Key) checkOwner(p *parser, key *store.Key) {
 	key.OwnerID = or(k.OwnerID, store.BuiltinUserID)
 }
 
+// scopes leaves out those that others imply, as the admin API does.
 func (k *Key) scopes(p *parser) []identity.Scope {
 	if (k.Preset == "") == (len(k.Scopes) == 0) {
 		p.check(false, "scopes", "set either scopes or preset, and not both")
 		return nil
 	}
+	listed := p.scopes(k.Scopes)
 	if k.Preset != "" {
-		return parse(p, k.Preset, identity.Preset, "preset")
+		listed = parse(p, k.Preset, identity.Preset, "preset")
 	}
-	scopes := make([]identity.Scope, len(k.Scopes))
-	for i, name := range k.Scopes {
-		scopes[i] = parse(p, name, identity.ParseScope, "scopes", strconv.Itoa(i))
-	}
-	return scopes
-}
-
-func parsePrefixes(texts []string) ([]netip.Prefix, error) {
-	if len(texts) == 0 {
-		return nil, nil
-	}
-	return clientip.ParsePrefixes(texts)
+	return identity.NewScopeSet(listed...).List()
 }

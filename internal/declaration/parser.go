@@ -3,10 +3,15 @@ package declaration
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/otlpgate/otlpgate/internal/clientip"
+	"github.com/otlpgate/otlpgate/internal/identity"
 )
 
 // parser collects the rules that a record breaks, so that all show at once.
@@ -53,13 +58,16 @@ func parse[In, Out any](p *parser, value In, f func(In) (Out, error), path ...st
 	return out
 }
 
-// The longest texts and lists, as in the admin API.
+// The longest texts and lists, as in the admin API. A record within them fits
+// into every store.
 const (
-	maxName        = 100
+	maxName        = 100 // of plans, hints and ids of owners too
 	maxDescription = 1000
+	maxScopes      = 100
 	maxProjects    = 100
 	maxProject     = 256
 	maxAddresses   = 100
+	maxCountries   = 300
 )
 
 // line checks a text that is shown on one line.
@@ -79,24 +87,60 @@ func (p *parser) description(text string) {
 		"description", "must not contain control characters other than tabs and line breaks")
 }
 
-func (p *parser) projects(names []string) {
-	p.check(len(names) <= maxProjects, "projects", "%d are too many: must be at most %d", len(names), maxProjects)
-	for i, name := range names {
+// parseList returns what element makes of each text, in order and without
+// repetitions; nil where there is none. One that is too long is not looked into.
+func parseList[T comparable](p *parser, texts []string, longest int, field string, element func(text string, index int) T) []T {
+	if len(texts) > longest {
+		p.refuse([]string{field}, "%d are too many: must be at most %d", len(texts), longest)
+		return nil
+	}
+	var list []T
+	for i, text := range texts {
+		if e := element(text, i); !slices.Contains(list, e) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func (p *parser) projects(names []string) []string {
+	return parseList(p, names, maxProjects, "projects", func(name string, i int) string {
 		path := []string{"projects", strconv.Itoa(i)}
 		if name == "" {
 			p.refuse(path, "must not be empty: name a project, or leave the list out for every project")
 		}
 		p.line(name, maxProject, path...)
-	}
+		return name
+	})
 }
 
-func (p *parser) countries(codes []string) {
-	for i, code := range codes {
+func (p *parser) countries(codes []string) []string {
+	const field = "expected_countries"
+	return parseList(p, codes, maxCountries, field, func(code string, i int) string {
 		if !IsCountry(code) {
-			p.refuse([]string{"expected_countries", strconv.Itoa(i)},
+			p.refuse([]string{field, strconv.Itoa(i)},
 				"%.20q is not the code of a country: must be of ISO 3166-1 alpha-2, upper-case, such as DE", code)
 		}
-	}
+		return code
+	})
+}
+
+func (p *parser) addresses(texts []string) []netip.Prefix {
+	const field = "allowed_ips"
+	return parseList(p, texts, maxAddresses, field, func(text string, _ int) netip.Prefix {
+		prefix, err := clientip.ParsePrefix(text)
+		if err != nil {
+			p.refuse([]string{field}, "%.80q is no address range: %s", text, err)
+		}
+		return prefix
+	})
+}
+
+func (p *parser) scopes(names []string) []identity.Scope {
+	const field = "scopes"
+	return parseList(p, names, maxScopes, field, func(name string, i int) identity.Scope {
+		return parse(p, name, identity.ParseScope, field, strconv.Itoa(i))
+	})
 }
 
 func or(value, fallback string) string {

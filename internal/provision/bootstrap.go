@@ -170,7 +170,7 @@ func (b Bootstrap) replaceSecret(ctx context.Context, id string, secret credenti
 			return store.Audit{}, errAsWanted
 		}
 		before := *k
-		k.Retired = retired(k)
+		k.Retire(k.Secrets)
 		k.Secrets = []store.Secret{newSecret(secret, now)}
 		k.UpdatedAt = now
 		return store.Audit{Time: now, Action: audit.KeyRotate, Target: id, Changes: audit.KeyChanges(&before, k)}, nil
@@ -179,20 +179,6 @@ func (b Bootstrap) replaceSecret(ctx context.Context, id string, secret credenti
 		return Outcome{}, fmt.Errorf("replace secret of bootstrap key %s: %w", id, err)
 	}
 	return out, nil
-}
-
-// maxRetired bounds how many former secrets are remembered.
-const maxRetired = 64
-
-// retired returns the key's former secrets, newest first, with all that it has
-// now among them.
-func retired(k *store.Key) []store.Digest {
-	var digests []store.Digest
-	for _, s := range k.Secrets {
-		digests = append(digests, s.Digest)
-	}
-	digests = append(digests, k.Retired...)
-	return digests[:min(len(digests), maxRetired)]
 }
 
 func (b Bootstrap) createKey(ctx context.Context, secret credential.Secret) error {

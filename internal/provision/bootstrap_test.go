@@ -283,14 +283,14 @@ func TestFormerSecretsAreRememberedNewestFirstAndBounded(t *testing.T) {
 	s, directory := open(t)
 	b := bootstrap(s, directory)
 	var digests []store.Digest
-	for range maxRetired + 5 {
+	for range store.MaxRetired + 5 {
 		secret := credential.Format{}.Mint(credential.Sys)
 		b.AdminKey = secret.Reveal()
 		_, err := b.Run(t.Context())
 		require.NoError(t, err)
 		digests = append([]store.Digest{store.Digest(secret.Digest())}, digests...)
 	}
-	assert.Equal(t, digests[1:maxRetired+1], opens(t, s, b.AdminKey).Retired)
+	assert.Equal(t, digests[1:store.MaxRetired+1], opens(t, s, b.AdminKey).Retired)
 }
 
 func TestTwoCollectorsThatReplaceTheSecretAtOnceDoItOnce(t *testing.T) {

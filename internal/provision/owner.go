@@ -11,42 +11,53 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// unknownOwners refuses user keys whose owner is neither in the document nor
-// there already: they would open nothing.
-func unknownOwners(ctx context.Context, s Store, named map[string]bool, keys []store.Key) ([]error, error) {
+// ownerFaults refuses user keys whose owner is not in the document and will not
+// be in force: they would open nothing.
+func ownerFaults(ctx context.Context, s Store, users *plan[store.User], keys []store.Key) ([]error, error) {
 	var faults []error
 	for i := range keys {
-		if keys[i].Type != identity.UserKey || named[keys[i].OwnerID] {
+		key := &keys[i]
+		if key.Type != identity.UserKey || key.OwnerID == store.BuiltinUserID || users.named[key.OwnerID] {
 			continue
 		}
-		known, err := ownerKnown(ctx, s, &keys[i])
+		rule, err := ownerRule(ctx, s, users, key)
 		if err != nil {
-			return nil, fmt.Errorf("owner of key %s: %w", keys[i].ID, err)
+			return nil, fmt.Errorf("owner of key %s: %w", key.ID, err)
 		}
-		if !known {
-			faults = append(faults, &declaration.Error{
-				Path: []string{"keys", strconv.Itoa(i), "owner_id"},
-				Rule: fmt.Sprintf("there is no user %.80q: declare it under users, or create it first", keys[i].OwnerID),
-			})
+		if rule != "" {
+			faults = append(faults, &declaration.Error{Path: []string{"keys", strconv.Itoa(i), "owner_id"}, Rule: rule})
 		}
 	}
 	return faults, nil
 }
 
-// ownerKnown accepts a deleted owner of a key that has it already. The key is
-// stopped, and a collector must not fail to start because of a user that was
-// deleted while it ran.
-func ownerKnown(ctx context.Context, s Store, key *store.Key) (bool, error) {
-	if key.OwnerID == store.BuiltinUserID {
-		return true, nil
-	}
+// ownerRule returns the rule that the owner of a key breaks, empty where it
+// breaks none.
+func ownerRule(ctx context.Context, s Store, users *plan[store.User], key *store.Key) (string, error) {
+	unknown := fmt.Sprintf("there is no user %.80q: declare it under users, or create it first", key.OwnerID)
 	owner, err := s.User(ctx, key.OwnerID)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return unknown, nil
+	case err != nil:
+		return "", err
+	case !owner.DeletedAt.IsZero():
+		if had, err := hadOwner(ctx, s, key); err != nil || had {
+			return "", err
+		}
+		return unknown, nil
+	case owner.Withdrawn:
+		return fmt.Sprintf("user %.80q is withdrawn: declare it under users, or give the key another owner", key.OwnerID), nil
+	case users.goes(users.state(&owner)):
+		return fmt.Sprintf("user %.80q is withdrawn by leaving it out: declare it under users, or give the key another owner", key.OwnerID), nil
 	}
-	if err != nil || owner.DeletedAt.IsZero() {
-		return err == nil, err
-	}
+	return "", nil
+}
+
+// hadOwner reports whether a key has its owner already. Then the owner may be
+// deleted: the key is stopped, and a collector must not fail to start because of
+// a user that was deleted while it ran.
+func hadOwner(ctx context.Context, s Store, key *store.Key) (bool, error) {
 	current, err := s.Key(ctx, key.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil

@@ -61,7 +61,7 @@ func (p *plan[T]) declare(ctx context.Context, i int, record T) error {
 	}
 	if exists {
 		if reason := p.untouchable(&before); reason != "" {
-			p.conflict(i, "id", "%q %s", id, reason)
+			p.refuse(p.conflict(i, "id", "%q %s", id, reason))
 			return nil
 		}
 	}
@@ -76,7 +76,7 @@ func (p *plan[T]) declare(ctx context.Context, i int, record T) error {
 	if err := p.planReleases(ctx, i, record); err != nil {
 		return err
 	}
-	p.declares = append(p.declares, p.writeDeclared(exists, record))
+	p.declares = append(p.declares, p.writeDeclared(i, exists, record))
 	if !exists {
 		p.declared = append(p.declared, p.change(Create, nil, &after))
 		return nil
@@ -157,8 +157,11 @@ func (p *plan[T]) change(action Action, before, after *T) Change {
 	return Change{Kind: p.name, ID: *s.id, Name: *s.name, Action: action, Fields: p.changes(before, after)}
 }
 
-func (p *plan[T]) conflict(i int, field, format string, args ...any) {
-	p.faults = append(p.faults, &declaration.Error{
+func (p *plan[T]) refuse(fault error) { p.faults = append(p.faults, fault) }
+
+// conflict says why the record at an index of the document cannot be as it is.
+func (p *plan[T]) conflict(i int, field, format string, args ...any) error {
+	return &declaration.Error{
 		Path: []string{p.section, strconv.Itoa(i), field}, Rule: fmt.Sprintf(format, args...), Conflict: true,
-	})
+	}
 }

@@ -99,7 +99,8 @@ func (r *Result) Count(kind Kind, action Action) int {
 //
 // It plans before it writes: where the document cannot be carried out, the error
 // holds declaration.Errors and nothing is written. An error of a write leaves a
-// part done, which the next run completes.
+// part done, which the next run completes. It holds a declaration.Error too where
+// a record has changed since the plan, so that the document collides with it.
 func Reconcile(ctx context.Context, s Store, declared declaration.Records, o Options) (Result, error) {
 	users, err := newPlan(ctx, userKind(s), o, declared.Users)
 	if err != nil {
@@ -109,11 +110,11 @@ func Reconcile(ctx context.Context, s Store, declared declaration.Records, o Opt
 	if err != nil {
 		return Result{}, err
 	}
-	unknown, err := unknownOwners(ctx, s, users.named, declared.Keys)
+	owners, err := ownerFaults(ctx, s, users, declared.Keys)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(slices.Concat(users.faults, keys.faults, unknown)...); err != nil {
+	if err := errors.Join(slices.Concat(users.faults, keys.faults, owners)...); err != nil {
 		return Result{}, err
 	}
 	if !o.DryRun {

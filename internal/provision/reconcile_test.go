@@ -345,12 +345,14 @@ func TestADeletedUsersIDCannotBeDeclaredAgain(t *testing.T) {
 	})
 }
 
+// owned returns a key of a user as a document declares it.
+func owned(by string) store.Key {
+	k, _ := newKey("k")
+	k.Type, k.Role, k.OwnerID = identity.UserKey, "", by
+	return k
+}
+
 func TestTheOwnerOfADeclaredKeyMustBeThere(t *testing.T) {
-	owned := func(by string) store.Key {
-		k, _ := newKey("k")
-		k.Type, k.Role, k.OwnerID = identity.UserKey, "", by
-		return k
-	}
 	onBackends(t, func(t *testing.T, s store.Store) {
 		createUser(t, s, newUser("byhand"))
 		refused(t, s, Configuration, both([]store.User{newUser("a")}, []store.Key{owned("a"), owned("b")}), "keys::1::owner_id", `there is no user "b"`)
@@ -363,6 +365,28 @@ func TestTheOwnerOfADeclaredKeyMustBeThere(t *testing.T) {
 		reconcilesNothing(t, s, Configuration, d)
 		d.Keys = append(d.Keys, owned("byhand"))
 		refused(t, s, Configuration, d, "keys::3::owner_id", `there is no user "byhand"`)
+	})
+}
+
+func TestTheOwnerOfADeclaredKeyMustBeInForce(t *testing.T) {
+	const remedy = ": declare it under users, or give the key another owner"
+	for _, source := range []Source{Configuration, Applied} {
+		onBackends(t, func(t *testing.T, s store.Store) {
+			k := owned("u")
+			reconciles(t, s, source, both([]store.User{newUser("u")}, []store.Key{k}), "create u", "create k")
+			refused(t, s, source, keys(k), "keys::0::owner_id", `user "u" is withdrawn by leaving it out`+remedy)
+
+			reconciles(t, s, source, document{}, "withdraw k", "withdraw u")
+			refused(t, s, source, keys(k), "keys::0::owner_id", `user "u" is withdrawn`+remedy)
+			refused(t, s, source, keys(owned("u")), "keys::0::owner_id", `user "u" is withdrawn`+remedy)
+			reconciles(t, s, source, both([]store.User{newUser("u")}, []store.Key{k}), "restore u", "restore k")
+		})
+	}
+	t.Run("of the other source", func(t *testing.T) {
+		onBackends(t, func(t *testing.T, s store.Store) {
+			reconciles(t, s, Configuration, users(newUser("u")), "create u")
+			reconciles(t, s, Applied, keys(owned("u")), "create k")
+		})
 	})
 }
 
@@ -530,6 +554,7 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 		next   document
 		meddle func(t *testing.T, s store.Store)
 		err    string
+		at     string // what in the document collides
 		check  func(t *testing.T, s store.Store)
 	}{
 		"a revocation before an update": {
@@ -543,7 +568,8 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 		"a revocation before its digest is taken": {
 			next:   both([]store.User{newUser("u")}, []store.Key{moved, b}),
 			meddle: func(t *testing.T, s store.Store) { editKey(t, s, a.ID, revoke) },
-			err:    "is revoked for good",
+			err:    "has changed meanwhile: it is revoked for good",
+			at:     "keys::0::digest",
 			check:  func(t *testing.T, s store.Store) { assert.Len(t, stored(t, s, a.ID).Secrets, 1) },
 		},
 		"a withdrawal that was done already": {
@@ -556,7 +582,8 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 		"a deletion before an update": {
 			next:   both([]store.User{renamed}, []store.Key{a, b}),
 			meddle: func(t *testing.T, s store.Store) { editUser(t, s, "u", func(u *store.User) { u.DeletedAt = now }) },
-			err:    "was deleted",
+			err:    `"u" has changed meanwhile: it belongs to a user that was deleted`,
+			at:     "users::0::id",
 			check:  func(t *testing.T, s store.Store) { assert.False(t, storedUser(t, s, "u").DeletedAt.IsZero()) },
 		},
 		"another collector that starts with the same configuration": {
@@ -569,7 +596,8 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 		"a new user of the API with that id": {
 			next:   both([]store.User{renamed, newUser("v")}, []store.Key{a, b}),
 			meddle: func(t *testing.T, s store.Store) { createUser(t, s, newUser("v")) },
-			err:    "made through the admin API",
+			err:    `"v" has changed meanwhile: it belongs to a user made through the admin API`,
+			at:     "users::1::id",
 			check:  func(t *testing.T, s store.Store) { assert.False(t, storedUser(t, s, "v").Declared) },
 		},
 		"a new user of the API with that email": {
@@ -592,7 +620,9 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 					require.NoError(t, err)
 				} else {
 					require.ErrorContains(t, err, tt.err)
+					require.ErrorContains(t, err, "steps were done: reconcile again")
 				}
+				requireConflict(t, err, tt.at)
 				assert.Nil(t, m.meddle, "it was called")
 				if tt.check != nil {
 					tt.check(t, s)
@@ -600,6 +630,20 @@ func TestAChangeBetweenThePlanAndItsWritesIsNotLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// requireConflict checks that an error is a collision at a path of the document;
+// with no path, that it is none.
+func requireConflict(t *testing.T, err error, path string) {
+	t.Helper()
+	faults := declaration.Errors(err)
+	if path == "" {
+		require.Empty(t, faults)
+		return
+	}
+	require.Len(t, faults, 1)
+	assert.Equal(t, path, strings.Join(faults[0].Path, "::"))
+	assert.True(t, faults[0].Conflict)
 }
 
 var errFailing = errors.New("the disk is full")

@@ -18,10 +18,10 @@ func (p *plan[T]) planReleases(ctx context.Context, i int, record T) error {
 		holder := &holders[h]
 		id := *p.state(holder).id
 		if reason := p.unreleasable(holder); reason != "" {
-			p.conflict(i, p.identity, "another %s has the same %s: %s %s", p.name, p.identity, id, reason)
+			p.refuse(p.conflict(i, p.identity, "another %s has the same %s: %s %s", p.name, p.identity, id, reason))
 			continue
 		}
-		p.declares = append(p.declares, p.writeRelease(id, record))
+		p.declares = append(p.declares, p.writeRelease(i, id, record))
 		if !p.named[id] {
 			if p.released[id] == nil {
 				p.released[id] = holder
@@ -45,11 +45,11 @@ func (p *plan[T]) unreleasable(holder *T) string {
 	return ""
 }
 
-func (p *plan[T]) writeRelease(id string, record T) write {
+func (p *plan[T]) writeRelease(i int, id string, record T) write {
 	return func(ctx context.Context) error {
 		err := p.edit(ctx, id, p.declareAction, func(t *T) error {
 			if reason := p.unreleasable(t); reason != "" {
-				return fmt.Errorf("has changed meanwhile: it %s", reason)
+				return p.conflict(i, p.identity, "%s, which has the same %s, has changed meanwhile: it %s", id, p.identity, reason)
 			}
 			p.release(t, &record)
 			return nil

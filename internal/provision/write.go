@@ -8,9 +8,10 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// writeDeclared creates or changes the record of a declaration. One that was not
-// there may have been made meanwhile, by another collector that starts.
-func (p *plan[T]) writeDeclared(exists bool, record T) write {
+// writeDeclared creates or changes the record at an index of the document. One
+// that was not there may have been made meanwhile, by another collector that
+// starts.
+func (p *plan[T]) writeDeclared(i int, exists bool, record T) write {
 	id := *p.state(&record).id
 	return func(ctx context.Context) error {
 		err := store.ErrExists
@@ -18,7 +19,7 @@ func (p *plan[T]) writeDeclared(exists bool, record T) write {
 			err = p.writeNew(ctx, id, record)
 		}
 		if errors.Is(err, store.ErrExists) {
-			if again := p.writeOver(ctx, id, record); !errors.Is(again, store.ErrNotFound) {
+			if again := p.writeOver(ctx, i, id, record); !errors.Is(again, store.ErrNotFound) {
 				err = again
 			}
 		}
@@ -40,10 +41,10 @@ func (p *plan[T]) writeNew(ctx context.Context, id string, record T) error {
 
 // writeOver decides again what is to be done, since the record may have changed
 // after it was planned for: a revocation in between must not be lost.
-func (p *plan[T]) writeOver(ctx context.Context, id string, record T) error {
+func (p *plan[T]) writeOver(ctx context.Context, i int, id string, record T) error {
 	return p.edit(ctx, id, p.declareAction, func(t *T) (err error) {
 		if reason := p.untouchable(t); reason != "" {
-			return fmt.Errorf("has changed meanwhile: the id %s", reason)
+			return p.conflict(i, "id", "%q has changed meanwhile: it %s", id, reason)
 		}
 		*t, err = p.wanted(*t, record)
 		return err
