@@ -76,17 +76,18 @@ type requirements struct {
 // is this one and the query so the proxy's, and from headers.
 func (s *service) requirementsOf(r *http.Request) (requirements, error) {
 	scopes, projects := r.Header.Values(requiredScopeHeader), r.Header.Values(requiredProjectHeader)
-	if strings.TrimSuffix(r.URL.Path, "/") == verifyPath { // with a slash too, lest one opens what the query closes
-		query, err := s.verifyQuery(r)
-		if err != nil {
-			return requirements{}, err
-		}
-		scopes, projects = append(scopes, query["scope"]...), append(projects, query["project"]...)
+	query, err := s.verifyQuery(r, len(scopes)+len(projects) > 0)
+	if err != nil {
+		return requirements{}, err
 	}
-	if blank := slices.ContainsFunc(append(slices.Clone(scopes), projects...), isBlank); blank {
-		return requirements{}, problemFields([]api.FieldError{parameterError("scope", "neither it nor a project may be asked for blank, which would open a service to every key: leave it out to ask for none")})
-	}
-	need := requirements{projects: projects}
+	return parseRequirements(append(scopes, query["scope"]...), append(projects, query["project"]...))
+}
+
+// parseRequirements refuses to ask for nothing where something is asked for
+// blank: a variable that is empty by mistake must not open a service to every
+// key. Beside others a blank header asks for nothing: it may be the client's.
+func parseRequirements(scopes, projects []string) (requirements, error) {
+	need := requirements{projects: slices.DeleteFunc(slices.Clone(projects), isBlank)}
 	for name := range strings.FieldsSeq(strings.Join(scopes, " ")) {
 		scope, err := identity.ParseScope(name)
 		if err != nil {
@@ -94,13 +95,36 @@ func (s *service) requirementsOf(r *http.Request) (requirements, error) {
 		}
 		need.scopes = append(need.scopes, scope)
 	}
+	if asked := len(scopes) + len(projects); asked > 0 && len(need.scopes)+len(need.projects) == 0 {
+		return requirements{}, problemFields([]api.FieldError{parameterError("scope", "must not be blank, nor must project: leave it out to ask for none")})
+	}
 	return need, nil
 }
 
-// verifyQuery refuses a query that asks for nothing by mistake: a misspelt
-// parameter must not open a service to every key.
-func (s *service) verifyQuery(r *http.Request) (url.Values, error) {
-	return s.checkQuery(r, s.spec.route(verifyPattern).Operation)
+// verifyQuery returns what the proxy's own query asks for. It refuses one that
+// asks for nothing by mistake: a misspelt parameter must not open a service to
+// every key. Below the path the query is that of the request asked about; but
+// with a slash alone, where headers ask for nothing, it may be the proxy's.
+func (s *service) verifyQuery(r *http.Request, headersAsk bool) (url.Values, error) {
+	own := r.URL.Path == verifyPath || (r.URL.Path == verifyPath+"/" && !headersAsk && asksByQuery(r))
+	if !own {
+		return nil, nil
+	}
+	query, err := s.checkQuery(r, s.spec.route(verifyPattern).Operation)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range query {
+		if isBlank(values[0]) {
+			return nil, problemFields([]api.FieldError{parameterError(name, "must not be blank: leave it out to ask for none")})
+		}
+	}
+	return query, nil
+}
+
+func asksByQuery(r *http.Request) bool {
+	query := r.URL.Query()
+	return query.Has("scope") || query.Has("project")
 }
 
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }

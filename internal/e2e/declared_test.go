@@ -40,32 +40,37 @@ func TestDeclaredKeysLiveAsLongAsTheirDeclaration(t *testing.T) {
 	assert.Equal(t, codes.OK, sendGRPC(t, with, traces, traces.request(), bearer(secret)).code)
 }
 
-func TestAKeyOfADeclaredUserLivesAsLongAsTheUsersDeclaration(t *testing.T) {
+func TestTheKeysOfADeclaredUserLiveAsLongAsTheUsersDeclaration(t *testing.T) {
 	t.Parallel()
 	minted := credential.Format{}.Mint(credential.Live)
 	digest := minted.Digest()
 	v := newVault(t)
-	secret := v.keep(minted.Reveal())
-	key := fmt.Sprintf("keys: [{name: notebook, type: user, owner_id: ada, digest: 'sha256:%x', scopes: ['traces:write']}]", digest[:])
-	with := "extensions: {apikeyauth: {users: [{id: ada, email: ada@example.com}], " + key + "}}"
-	without := "extensions: {apikeyauth: {" + key + "}}"
+	declared := v.keep(minted.Reveal())
+	keys := fmt.Sprintf("keys: [{name: notebook, type: user, owner_id: ada, digest: 'sha256:%x', scopes: ['traces:write']}]", digest[:])
+	with := "extensions: {apikeyauth: {users: [{id: ada, email: ada@example.com}], " + keys + "}}"
 
 	c := start(t, options{vault: v, overlay: with})
-	for _, s := range senders {
-		assert.Equal(t, codes.OK, s.send(t, c, traces, traces.request(), bearer(secret)).code, s.name)
+	own := c.create(t, ownedBy("ada"))
+	for _, secret := range []string{declared, own.secret} {
+		assert.Equal(t, everywhere(codes.OK), codesOf(t, c, key{secret: secret}))
 	}
-	id := c.sink.spans()[0].Attributes().AsRaw()["apikey.id"].(string)
-	assert.Equal(t, client.KeyStatusActive, c.statuses(t)[id])
 
-	gone := c.restart(t, without)
-	for _, s := range senders {
-		assert.Equal(t, codes.Unauthenticated, s.send(t, gone, traces, traces.request(), bearer(secret)).code, s.name)
+	gone := c.restart(t, "")
+	for _, secret := range []string{declared, own.secret} {
+		assert.Equal(t, everywhere(codes.Unauthenticated), codesOf(t, gone, key{secret: secret}))
 	}
-	assert.Equal(t, client.KeyStatusDisabled, gone.statuses(t)[id])
+	assert.Equal(t, client.KeyStatusDisabled, gone.statuses(t)[own.id])
 
 	back := gone.restart(t, with)
-	assert.Equal(t, codes.OK, sendGRPC(t, back, traces, traces.request(), bearer(secret)).code)
-	assert.Equal(t, client.KeyStatusActive, back.statuses(t)[id])
+	for _, secret := range []string{declared, own.secret} {
+		assert.Equal(t, everywhere(codes.OK), codesOf(t, back, key{secret: secret}))
+	}
+	assert.Equal(t, client.KeyStatusActive, back.statuses(t)[own.id])
+
+	back.stop(t)
+	without := launch(t, options{storage: c.storage, vault: v, overlay: "extensions: {apikeyauth: {" + keys + "}}"})
+	assert.NotZero(t, without.wait(t), "a key whose owner is declared no more is a mistake")
+	assert.Contains(t, without.output.String(), `keys::0::owner_id: user \"ada\" is withdrawn`)
 }
 
 func checkReadOnly(t *testing.T, c *collector, id string) {
