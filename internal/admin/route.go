@@ -73,7 +73,7 @@ func (s *service) guard(next http.Handler) http.Handler {
 		}
 		err = s.validateRequest(w, r)
 		if err == nil && r.ContentLength != 0 { // a body has arrived, at its own pace
-			err = s.mayStill(r.Context(), c)
+			err = s.mayStill(ctx, c)
 		}
 		if err != nil {
 			s.writeProblem(w, r, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestAListThatIsTooLongIsNotLookedInto(t *testing.T) {
 	const many = 60_001
 	long := make([]string, many)
 	for i := range long {
-		long[i] = fmt.Sprint(i)
+		long[i] = strconv.Itoa(i)
 	}
 	found := faults(t, declaration.Document{Keys: []declaration.Key{{
 		Name: "a", Digest: digest, Scopes: long, Projects: long, AllowedIPs: long, ExpectedCountries: long, Limits: make([]limit.Limit, many),

@@ -3,6 +3,7 @@ package provision
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,9 +50,9 @@ func repeated(list []string, length int) []string {
 // widestDocument has as much of everything as a document may, of one character.
 // Two editions have no text and no list in common.
 func widestDocument(character string, edition int) declaration.Document {
-	text := func(length int) string { return strings.Repeat(character, length-1) + fmt.Sprint(edition) }
+	text := func(length int) string { return strings.Repeat(character, length-1) + strconv.Itoa(edition) }
 	k := declaration.Key{
-		ID: "key_aaaaaaaaaaaaaaaaaaaa", Name: text(100), Description: strings.Repeat(widestBreak, 999) + fmt.Sprint(edition),
+		ID: "key_aaaaaaaaaaaaaaaaaaaa", Name: text(100), Description: strings.Repeat(widestBreak, 999) + strconv.Itoa(edition),
 		Digest: credential.Format{}.Mint(credential.Live).Digest().String(), Hint: text(100), Type: string(identity.UserKey),
 		OwnerID: strings.Repeat("u", 100), Plan: text(100), ExpiresAt: now.Add(time.Hour + time.Duration(edition)*time.Microsecond),
 	}
@@ -67,7 +68,7 @@ func widestDocument(character string, edition int) declaration.Document {
 		})
 	}
 	u := declaration.User{
-		ID: k.OwnerID, Email: strings.Repeat("&", 63) + fmt.Sprint(edition) + "@" + strings.Repeat("x", 189), Name: text(100), Role: "viewer",
+		ID: k.OwnerID, Email: strings.Repeat("&", 63) + strconv.Itoa(edition) + "@" + strings.Repeat("x", 189), Name: text(100), Role: "viewer",
 	}
 	return declaration.Document{Users: []declaration.User{u}, Keys: []declaration.Key{k}}
 }

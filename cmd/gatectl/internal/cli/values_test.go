@@ -12,5 +12,5 @@ func TestSecretsInChangesAreShownByTheirHint(t *testing.T) {
 	}
 	assert.Equal(t, "[px_sys_a…b px_sys_c…d until 2026-07-02T09:30:00Z]",
 		valueText([]any{secret("px_sys_a…b", nil), secret("px_sys_c…d", "2026-07-02T09:30:00Z")}))
-	assert.Equal(t, `{"on":"ingest"}`, valueText(map[string]any{"on": "ingest"}))
+	assert.Equal(t, "{\"on\":5}", valueText(map[string]any{"on": 5}))
 }
