@@ -63,7 +63,7 @@ func problemDeclaration(err error) error {
 	p := problemFields(fields)
 	if conflict {
 		p.code, p.status = codeDeclaration, statusOf[codeDeclaration]
-		p.detail = "the document collides with what is there, and nothing was changed: see errors"
+		p.detail = "the document collides with what is there: see errors; applying it again completes what was begun"
 	}
 	return p
 }

@@ -41,22 +41,29 @@ func ownerRule(ctx context.Context, s Store, users *plan[store.User], key *store
 		return unknown, nil
 	case err != nil:
 		return "", err
-	case !owner.DeletedAt.IsZero():
+	case !owner.DeletedAt.IsZero(), owner.Withdrawn && owner.Applied && users.options.Source == Configuration:
 		if had, err := hadOwner(ctx, s, key); err != nil || had {
 			return "", err
 		}
+		if owner.Withdrawn {
+			return withdrawnOwner(key), nil
+		}
 		return unknown, nil
 	case owner.Withdrawn:
-		return fmt.Sprintf("user %.80q is withdrawn: declare it under users, or give the key another owner", key.OwnerID), nil
+		return withdrawnOwner(key), nil
 	case users.goes(users.state(&owner)):
 		return fmt.Sprintf("user %.80q is withdrawn by leaving it out: declare it under users, or give the key another owner", key.OwnerID), nil
 	}
 	return "", nil
 }
 
+func withdrawnOwner(key *store.Key) string {
+	return fmt.Sprintf("user %.80q is withdrawn: declare it under users, or give the key another owner", key.OwnerID)
+}
+
 // hadOwner reports whether a key has its owner already. Then the owner may be
-// deleted: the key is stopped, and a collector must not fail to start because of
-// a user that was deleted while it ran.
+// deleted, or withdrawn by an applied document: the key is stopped, and a
+// collector must not fail to start because of what was done while it ran.
 func hadOwner(ctx context.Context, s Store, key *store.Key) (bool, error) {
 	current, err := s.Key(ctx, key.ID)
 	if errors.Is(err, store.ErrNotFound) {

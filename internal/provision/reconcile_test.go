@@ -388,6 +388,15 @@ func TestTheOwnerOfADeclaredKeyMustBeInForce(t *testing.T) {
 			reconciles(t, s, Applied, keys(owned("u")), "create k")
 		})
 	})
+	t.Run("but an applied document does not keep the collector from starting", func(t *testing.T) {
+		onBackends(t, func(t *testing.T, s store.Store) {
+			k := owned("u")
+			reconciles(t, s, Applied, users(newUser("u")), "create u")
+			reconciles(t, s, Configuration, keys(k), "create k")
+			reconciles(t, s, Applied, document{}, "withdraw u")
+			reconcilesNothing(t, s, Configuration, keys(k))
+		})
+	})
 }
 
 func TestUsersComeBeforeTheirKeysAndGoAfterThem(t *testing.T) {
