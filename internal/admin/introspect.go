@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/identity"
 )
 
@@ -82,7 +83,7 @@ func (s *service) introspection(r *http.Request, token string) (api.Introspectio
 		Active: true, Scope: new(joined(id.Scopes.List())), ClientID: &id.KeyID, TokenType: new(api.IntrospectionTokenTypeBearer),
 		Sub: &id.KeyID, Iat: new(id.SecretInfo.CreatedAt.Unix()),
 		KeyName: &id.KeyName, KeyType: &id.KeyType, Environment: &id.Environment, Plan: &id.Plan,
-		Projects: new(orEmpty(id.Projects)), AllowedIps: new(prefixTexts(id.AllowedIPs)),
+		Projects: new(orEmpty(id.Projects)), AllowedIps: new(clientip.Texts(id.AllowedIPs)),
 	}
 	if end := id.SecretInfo.EndsAt; !end.IsZero() {
 		answer.Exp = new(end.Unix())

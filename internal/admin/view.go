@@ -2,10 +2,10 @@ package admin
 
 import (
 	"cmp"
-	"net/netip"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -17,7 +17,7 @@ func (s *service) view(k *store.Key, owner *store.User, now time.Time) api.Key {
 		ID: k.ID, Name: k.Name, Description: k.Description, Type: k.Type, Environment: k.Environment,
 		OwnerID: orNull(k.OwnerID), Role: orNull(roleOf(k, owner)), Scopes: orEmpty(k.Scopes), Projects: orEmpty(k.Projects),
 		Plan: s.planOf(k), Limits: orEmpty(k.Limits),
-		AllowedIps: prefixTexts(k.AllowedIPs), ExpectedCountries: orEmpty(k.ExpectedCountries),
+		AllowedIps: clientip.Texts(k.AllowedIPs), ExpectedCountries: orEmpty(k.ExpectedCountries),
 		Status: k.StatusAt(now, owner), Hint: k.Hint(), Secrets: secretViews(k), Declared: k.Declared,
 		CreatedAt: k.CreatedAt.UTC(), CreatedBy: orNull(k.CreatedBy),
 		ExpiresAt: orNever(k.ExpiresAt), RevokedAt: orNever(k.RevokedAt),
@@ -38,14 +38,6 @@ func roleOf(k *store.Key, owner *store.User) identity.Role {
 
 func (s *service) planOf(k *store.Key) string {
 	return cmp.Or(k.Plan, s.plans.Default())
-}
-
-func prefixTexts(prefixes []netip.Prefix) []string {
-	texts := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		texts[i] = p.String()
-	}
-	return texts
 }
 
 func secretViews(k *store.Key) []api.KeySecret {

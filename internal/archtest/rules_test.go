@@ -31,7 +31,7 @@ var rules = []rule{
 	// What is done with them.
 	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/usage", may: []string{"internal/identity", "internal/store"}},
-	{pkg: "internal/audit", may: []string{"internal/identity", "internal/store", "internal/limit"}},
+	{pkg: "internal/audit", may: []string{"internal/clientip", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/declaration", may: []string{
 		"internal/credential", "internal/clientip", "internal/identity", "internal/store", "internal/limit",
 	}},

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -32,21 +33,13 @@ func keyFields(k *store.Key) []field {
 		{"projects", listOrNil(k.Projects)},
 		{"plan", textOrNil(k.Plan)},
 		{"limits", listOrNil(k.Limits)},
-		{"allowedIps", listOrNil(prefixTexts(k))},
+		{"allowedIps", listOrNil(clientip.Texts(k.AllowedIPs))},
 		{"expectedCountries", listOrNil(k.ExpectedCountries)},
 		{"expiresAt", timeOrNil(k.ExpiresAt)},
 		{"revokedAt", timeOrNil(k.RevokedAt)},
 		{"applied", trueOrNil(k.Applied)},
 		{"withdrawn", trueOrNil(k.Withdrawn)},
 	}
-}
-
-func prefixTexts(k *store.Key) []string {
-	texts := make([]string, len(k.AllowedIPs))
-	for i, prefix := range k.AllowedIPs {
-		texts[i] = prefix.String()
-	}
-	return texts
 }
 
 // secretState is what of a secret is worth telling when it changes.

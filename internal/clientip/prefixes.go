@@ -63,3 +63,12 @@ func canonicalPrefix(p netip.Prefix) netip.Prefix {
 	}
 	return p.Masked()
 }
+
+// Texts returns the texts of prefixes, which ParsePrefix reads.
+func Texts(prefixes []netip.Prefix) []string {
+	texts := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		texts[i] = p.String()
+	}
+	return texts
+}
