@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -82,24 +81,9 @@ func digestHolders(ctx context.Context, s store.Keys, wanted *store.Key) ([]stor
 	return holders, nil
 }
 
-// allKeys walks every page of a listing.
 func allKeys(ctx context.Context, s store.Keys, filter store.KeyFilter) iter.Seq2[store.Key, error] {
-	return func(yield func(store.Key, error) bool) {
-		page := store.Page{Limit: store.MaxLimit}
-		for {
-			found, err := s.ListKeys(ctx, filter, page)
-			if err != nil {
-				yield(store.Key{}, fmt.Errorf("list keys: %w", err))
-				return
-			}
-			for i := range found.Keys {
-				if !yield(found.Keys[i], nil) {
-					return
-				}
-			}
-			if page.Cursor = found.Next; page.Cursor == "" {
-				return
-			}
-		}
-	}
+	return allPages(func(page store.Page) ([]store.Key, string, error) {
+		found, err := s.ListKeys(ctx, filter, page)
+		return found.Keys, found.Next, err
+	})
 }

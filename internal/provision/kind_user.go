@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/otlpgate/otlpgate/internal/audit"
@@ -54,24 +53,9 @@ func emailHolders(ctx context.Context, s store.Users, wanted *store.User) ([]sto
 	return []store.User{holder}, err
 }
 
-// declaredUsers walks every page of a listing.
 func declaredUsers(ctx context.Context, s store.Users) iter.Seq2[store.User, error] {
-	return func(yield func(store.User, error) bool) {
-		page := store.Page{Limit: store.MaxLimit}
-		for {
-			found, err := s.ListUsers(ctx, store.UserFilter{Declared: true}, page)
-			if err != nil {
-				yield(store.User{}, fmt.Errorf("list users: %w", err))
-				return
-			}
-			for i := range found.Users {
-				if !yield(found.Users[i], nil) {
-					return
-				}
-			}
-			if page.Cursor = found.Next; page.Cursor == "" {
-				return
-			}
-		}
-	}
+	return allPages(func(page store.Page) ([]store.User, string, error) {
+		found, err := s.ListUsers(ctx, store.UserFilter{Declared: true}, page)
+		return found.Users, found.Next, err
+	})
 }

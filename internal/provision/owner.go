@@ -46,19 +46,19 @@ func ownerRule(ctx context.Context, s Store, users *plan[store.User], key *store
 			return "", err
 		}
 		if owner.Withdrawn {
-			return withdrawnOwner(key), nil
+			return withdrawnOwner(key, ""), nil
 		}
 		return unknown, nil
 	case owner.Withdrawn:
-		return withdrawnOwner(key), nil
+		return withdrawnOwner(key, ""), nil
 	case users.goes(users.state(&owner)):
-		return fmt.Sprintf("user %.80q is withdrawn by leaving it out: declare it under users, or give the key another owner", key.OwnerID), nil
+		return withdrawnOwner(key, " by leaving it out"), nil
 	}
 	return "", nil
 }
 
-func withdrawnOwner(key *store.Key) string {
-	return fmt.Sprintf("user %.80q is withdrawn: declare it under users, or give the key another owner", key.OwnerID)
+func withdrawnOwner(key *store.Key, how string) string {
+	return fmt.Sprintf("user %.80q is withdrawn%s: declare it under users, or give the key another owner", key.OwnerID, how)
 }
 
 // hadOwner reports whether a key has its owner already. Then the owner may be
