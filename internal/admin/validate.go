@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/go-openapi/jsonpointer"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -282,14 +283,12 @@ func fieldError(pointer, rule string) api.FieldError {
 	return api.FieldError{Pointer: &pointer, Detail: rule}
 }
 
-var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
-
 // pointer returns the JSON pointer (RFC 6901) of a path; the empty path is the
 // whole body.
 func pointer(path ...string) string {
 	var text strings.Builder
 	for _, step := range path {
-		text.WriteString("/" + pointerEscapes.Replace(step))
+		text.WriteString("/" + jsonpointer.Escape(step))
 	}
 	return text.String()
 }

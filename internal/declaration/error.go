@@ -1,6 +1,10 @@
 package declaration
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/go-openapi/jsonpointer"
+)
 
 // Error is a rule that a document breaks.
 type Error struct {
@@ -22,14 +26,12 @@ func (e *Error) Error() string {
 	return strings.Join(e.Path, "::") + ": " + e.Rule
 }
 
-var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
-
 // Pointer returns the path as a JSON pointer (RFC 6901) into the document as the
 // admin API takes it.
 func (e *Error) Pointer() string {
 	var b strings.Builder
 	for _, step := range e.Path {
-		b.WriteString("/" + pointerEscape.Replace(camelCase(step)))
+		b.WriteString("/" + jsonpointer.Escape(camelCase(step)))
 	}
 	return b.String()
 }
