@@ -2,7 +2,7 @@ package admin
 
 import (
 	"context"
-	"reflect"
+	"slices"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
 )
@@ -28,7 +28,7 @@ func (s *service) mayStill(ctx context.Context, c caller) error {
 // sameRights compares what a caller may do, and what it passes on.
 func sameRights(a, b *identity.Identity) bool {
 	return a == b || (a.KeyID == b.KeyID && a.OwnerID == b.OwnerID && a.Environment == b.Environment && a.Scopes == b.Scopes && a.Plan == b.Plan &&
-		reflect.DeepEqual(a.Projects, b.Projects) && reflect.DeepEqual(a.AllowedIPs, b.AllowedIPs) &&
-		reflect.DeepEqual(a.Limits.Limits(), b.Limits.Limits()) && a.SecretInfo.Ref == b.SecretInfo.Ref &&
+		slices.Equal(a.Projects, b.Projects) && slices.Equal(a.AllowedIPs, b.AllowedIPs) &&
+		slices.Equal(a.Limits.Limits(), b.Limits.Limits()) && a.SecretInfo.Ref == b.SecretInfo.Ref &&
 		a.SecretInfo.EndsAt.Equal(b.SecretInfo.EndsAt))
 }
