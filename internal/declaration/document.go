@@ -31,23 +31,39 @@ const (
 // Errors. Owners are not looked up.
 func (d Document) Records(plans *limit.Plans) (Records, error) {
 	p := &parser{}
-	records := Records{Users: make([]store.User, len(d.Users)), Keys: make([]store.Key, len(d.Keys))}
-	for i := range d.Users {
-		user, err := d.Users[i].record()
-		p.under(err, usersSection, strconv.Itoa(i))
-		records.Users[i] = user
+	users, keys := d.parse()
+	records := Records{Users: make([]store.User, len(users)), Keys: make([]store.Key, len(keys))}
+	for i, user := range users {
+		p.under(user.err, usersSection, strconv.Itoa(i))
+		records.Users[i] = user.record
 	}
-	for i := range d.Keys {
-		key, err := d.Keys[i].record()
-		p.under(err, keysSection, strconv.Itoa(i))
+	for i, key := range keys {
+		p.under(key.err, keysSection, strconv.Itoa(i))
 		p.limits(d.Keys[i].Limits, i)
-		records.Keys[i] = key
+		records.Keys[i] = key.record
 	}
-	p.under(d.ValidateTogether(plans))
+	p.together(users, keys, plans)
 	if err := p.err(); err != nil {
 		return Records{}, err
 	}
 	return records.normal()
+}
+
+// parsed is a record of a document, or the rules that it breaks.
+type parsed[T any] struct {
+	record T
+	err    error
+}
+
+func (d Document) parse() ([]parsed[store.User], []parsed[store.Key]) {
+	users, keys := make([]parsed[store.User], len(d.Users)), make([]parsed[store.Key], len(d.Keys))
+	for i := range d.Users {
+		users[i].record, users[i].err = d.Users[i].record()
+	}
+	for i := range d.Keys {
+		keys[i].record, keys[i].err = d.Keys[i].record()
+	}
+	return users, keys
 }
 
 // limits checks each limit by itself, unless there are so many that the list is
@@ -82,35 +98,40 @@ func (r Records) normal() (Records, error) {
 // refused themselves.
 func (d Document) ValidateTogether(plans *limit.Plans) error {
 	p := &parser{}
-	for i := range d.Keys {
-		if plan := d.Keys[i].Plan; plans != nil && plan != "" && !plans.Has(plan) {
-			p.refuse([]string{keysSection, strconv.Itoa(i), "plan"}, "%s", plans.Unknown(plan))
-		}
-	}
-	d.checkUsersOnce(p)
-	d.checkKeysOnce(p)
+	users, keys := d.parse()
+	p.together(users, keys, plans)
 	return p.err()
 }
 
-func (d Document) checkUsersOnce(p *parser) {
+func (p *parser) together(users []parsed[store.User], keys []parsed[store.Key], plans *limit.Plans) {
+	for i := range keys {
+		if plan := keys[i].record.Plan; plans != nil && plan != "" && !plans.Has(plan) {
+			p.refuse([]string{keysSection, strconv.Itoa(i), "plan"}, "%s", plans.Unknown(plan))
+		}
+	}
+	p.usersOnce(users)
+	p.keysOnce(keys)
+}
+
+func (p *parser) usersOnce(users []parsed[store.User]) {
 	ids, emails := once{}, once{}
-	for i := range d.Users {
-		user, err := d.Users[i].record()
-		if err != nil {
+	for i := range users {
+		if users[i].err != nil {
 			continue // reported by itself
 		}
+		user := &users[i].record
 		p.once(ids, user.ID, user.ID, usersSection, i)
 		p.once(emails, store.EmailKey(user.Email), store.EmailKey(user.Email), usersSection, i)
 	}
 }
 
-func (d Document) checkKeysOnce(p *parser) {
+func (p *parser) keysOnce(keys []parsed[store.Key]) {
 	ids, digests := once{}, once{}
-	for i := range d.Keys {
-		key, err := d.Keys[i].record()
-		if err != nil {
+	for i := range keys {
+		if keys[i].err != nil {
 			continue // reported by itself
 		}
+		key := &keys[i].record
 		digest := credential.Digest(key.Secrets[0].Digest).String()
 		p.once(ids, key.ID, key.ID, keysSection, i)
 		p.once(digests, digest, digest[:shortDigest]+"…", keysSection, i)

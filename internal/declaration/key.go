@@ -1,6 +1,7 @@
 package declaration
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"strings"
 	"time"
@@ -62,11 +63,11 @@ func (k *Key) record() (store.Key, error) {
 	p := &parser{}
 	digest := parse(p, k.Digest, credential.ParseDigest, "digest")
 	key := store.Key{
-		ID: or(k.ID, store.KeyIDFor(store.Digest(digest))), Name: k.Name, Description: k.Description, OwnerID: k.OwnerID,
+		ID: cmp.Or(k.ID, store.KeyIDFor(store.Digest(digest))), Name: k.Name, Description: k.Description, OwnerID: k.OwnerID,
 		Plan: k.Plan, Limits: k.Limits, ExpiresAt: k.ExpiresAt.UTC(),
-		Type:        parse(p, or(k.Type, string(identity.SystemKey)), identity.ParseKeyType, "type"),
-		Environment: parse(p, or(k.Environment, string(identity.Live)), identity.ParseEnvironment, "environment"),
-		Role:        parse(p, or(k.Role, string(identity.AdminRole)), identity.ParseRole, "role"),
+		Type:        parse(p, cmp.Or(k.Type, string(identity.SystemKey)), identity.ParseKeyType, "type"),
+		Environment: parse(p, cmp.Or(k.Environment, string(identity.Live)), identity.ParseEnvironment, "environment"),
+		Role:        parse(p, cmp.Or(k.Role, string(identity.AdminRole)), identity.ParseRole, "role"),
 		Scopes:      k.scopes(p),
 		Projects:    p.projects(k.Projects),
 		AllowedIPs:  p.addresses(k.AllowedIPs),
@@ -97,7 +98,7 @@ func (k *Key) checkOwner(p *parser, key *store.Key) {
 	}
 	p.check(k.Role == "", "role", "%.80q on a user key: its owner's role counts; leave it out or set type to system", k.Role)
 	key.Role = ""
-	key.OwnerID = or(k.OwnerID, store.BuiltinUserID)
+	key.OwnerID = cmp.Or(k.OwnerID, store.BuiltinUserID)
 }
 
 // scopes leaves out those that others imply, as the admin API does.

@@ -142,10 +142,3 @@ func (p *parser) scopes(names []string) []identity.Scope {
 		return parse(p, name, identity.ParseScope, field, strconv.Itoa(i))
 	})
 }
-
-func or(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
-}

@@ -1,6 +1,7 @@
 package declaration
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"net/mail"
@@ -35,8 +36,8 @@ func (u *User) Validate() error {
 func (u *User) record() (store.User, error) {
 	p := &parser{}
 	user := store.User{
-		ID: u.ID, Email: u.Email, Name: or(u.Name, or(u.Email, u.ID)),
-		Role:   parse(p, or(u.Role, string(identity.Member)), identity.ParseRole, "role"),
+		ID: u.ID, Email: u.Email, Name: cmp.Or(u.Name, u.Email, u.ID),
+		Role:   parse(p, cmp.Or(u.Role, string(identity.Member)), identity.ParseRole, "role"),
 		Active: u.Active == nil || *u.Active,
 	}
 	if user.ID == "" && u.Email != "" {
