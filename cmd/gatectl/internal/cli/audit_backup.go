@@ -53,36 +53,29 @@ func (p *program) verifyDirectory(ctx context.Context, directory string, v *chai
 	defer s.Close() //nolint:errcheck // the directory is removed
 	show := p.newProgress("verifying")
 	defer show.clear()
-	for page := (store.Page{Limit: maxPage}); ; {
+	return v.addPages(show, func(cursor *string) (listing, error) {
+		page := store.Page{Limit: maxPage}
+		if cursor != nil {
+			page.Cursor = *cursor
+		}
 		records, err := s.ListAudit(ctx, store.AuditFilter{}, page)
 		if err != nil {
-			return chainFailure(err)
+			return listing{}, chainFailure(err)
 		}
-		l, err := listingOf(records)
-		if err != nil {
-			return chainFailure(err)
-		}
-		if err := v.addPage(l, show); err != nil {
-			return chainFailure(err)
-		}
-		if records.Next == "" {
-			break
-		}
-		page.Cursor = records.Next
-	}
-	if err := v.end(); err != nil {
-		return chainFailure(err)
-	}
-	return nil
+		return listingOf(records)
+	})
 }
 
 // listingOf shows a page as the admin API does.
 func listingOf(page store.AuditPage) (listing, error) {
-	l := listing{}
+	var l listing
+	if page.Next != "" {
+		l.NextCursor = &page.Next
+	}
 	for i := range page.Records {
 		record, err := json.Marshal(page.Records[i].View())
 		if err != nil {
-			return listing{}, err
+			return listing{}, chainFailure(err)
 		}
 		l.Data = append(l.Data, record)
 	}

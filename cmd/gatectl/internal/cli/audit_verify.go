@@ -88,19 +88,24 @@ func (p *program) verifyLive(ctx context.Context, v *chain) error {
 	show := p.newProgress("verifying")
 	defer show.clear()
 	size := maxPage
-	params := &client.ListAuditParams{Limit: &size}
-	for {
-		page, err := c.auditPage(ctx, params, show)
+	return v.addPages(show, func(cursor *string) (listing, error) {
+		return c.auditPage(ctx, &client.ListAuditParams{Limit: &size, Cursor: cursor}, show)
+	})
+}
+
+// addPages reads the whole log; a failure to get a page is returned as it is.
+func (v *chain) addPages(show *progress, get func(cursor *string) (listing, error)) error {
+	for cursor := (*string)(nil); ; {
+		page, err := get(cursor)
 		if err != nil {
 			return err
 		}
 		if err := v.addPage(page, show); err != nil {
 			return chainFailure(err)
 		}
-		if page.NextCursor == nil {
+		if cursor = page.NextCursor; cursor == nil {
 			break
 		}
-		params.Cursor = page.NextCursor
 	}
 	if err := v.end(); err != nil {
 		return chainFailure(err)

@@ -49,21 +49,30 @@ func (p *program) completePlan(cmd *cobra.Command, _ []string, _ string) ([]cobr
 	})
 }
 
-// completeKeys offers ids of keys for as many arguments, 0 for any number.
-func (p *program) completeKeys(most int) cobra.CompletionFunc {
+// completeRecords offers ids of what fetch finds, for as many arguments, 0 for
+// any number.
+func completeRecords[T any](p *program, most int, fetch func(ctx context.Context, c *connection, begun string) (listing, error),
+	choices func(records []T, taken []string) []cobra.Completion,
+) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most > 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return p.offer(cmd.Context(), func(ctx context.Context, c *connection) ([]cobra.Completion, error) {
-			page, err := c.fetchKeys(ctx, &listFlags{query: begun, pageFlags: pageFlags{limit: maxPage}})
+			page, err := fetch(ctx, c, begun)
 			if err != nil {
 				return nil, err
 			}
-			keys, err := recordsOf[client.Key](page)
-			return keyChoices(keys, args), err
+			records, err := recordsOf[T](page)
+			return choices(records, args), err
 		})
 	}
+}
+
+func (p *program) completeKeys(most int) cobra.CompletionFunc {
+	return completeRecords(p, most, func(ctx context.Context, c *connection, begun string) (listing, error) {
+		return c.fetchKeys(ctx, &listFlags{query: begun, pageFlags: pageFlags{limit: maxPage}})
+	}, keyChoices)
 }
 
 func keyChoices(keys []client.Key, taken []string) []cobra.Completion {
@@ -76,21 +85,10 @@ func keyChoices(keys []client.Key, taken []string) []cobra.Completion {
 	return choices
 }
 
-// completeUserIDs is completeKeys for users.
 func (p *program) completeUserIDs(most int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if most > 0 && len(args) >= most {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return p.offer(cmd.Context(), func(ctx context.Context, c *connection) ([]cobra.Completion, error) {
-			page, err := c.fetchUsers(ctx, &userListFlags{query: begun, pageFlags: pageFlags{limit: maxPage}})
-			if err != nil {
-				return nil, err
-			}
-			users, err := recordsOf[client.User](page)
-			return userChoices(users, args), err
-		})
-	}
+	return completeRecords(p, most, func(ctx context.Context, c *connection, begun string) (listing, error) {
+		return c.fetchUsers(ctx, &userListFlags{query: begun, pageFlags: pageFlags{limit: maxPage}})
+	}, userChoices)
 }
 
 func userChoices(users []client.User, taken []string) []cobra.Completion {
