@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -137,21 +136,6 @@ func printableLines(text string) string {
 // isPrintable is false for control characters and for those, of the category
 // Cf, that make text read otherwise than it runs.
 func isPrintable(r rune) bool { return unicode.IsGraphic(r) && (r == ' ' || !unicode.IsSpace(r)) }
-
-// isTerminal tells terminals from files, pipes and the null device, which is a
-// character device too.
-func isTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
-}
 
 // colored reports whether standard output is for eyes that want colors
 // (https://no-color.org).
