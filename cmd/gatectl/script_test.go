@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/otlpgate/otlpgate/internal/scripttest"
 )
 
 // quietLog is for servers whose clients break off on purpose.
@@ -34,12 +36,12 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"refused":  exits(1),
 			"misused":  exits(2),
-			"capture":  capture,
+			"capture":  scripttest.Capture,
 			"member":   member,
 			"declared": declared,
 			"damage":   damage,
 			"await":    await,
-			"fill":     fill,
+			"fill":     scripttest.Fill,
 			"serve":    serve,
 		},
 	})
@@ -109,19 +111,6 @@ func exits(status int) func(*testscript.TestScript, bool, []string) {
 // failureLines is how every failure reads.
 var failureLines = regexp.MustCompile(`(?m)(?:^|: )gatectl: error: [^A-Z].*[^.]\n(  .*\n)*gatectl: hint: [^A-Z].*[^.]\n$`)
 
-// capture sets a variable to the first group of a pattern in standard output:
-// capture VARIABLE PATTERN.
-func capture(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: capture VARIABLE PATTERN")
-	}
-	match := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
-	if match == nil {
-		ts.Fatalf("no match for %q in stdout", args[1])
-	}
-	ts.Setenv(args[0], match[1])
-}
-
 // member writes the key of a user who is no administrator: member FILE.
 func member(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -171,15 +160,6 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(handler)
 	ts.Defer(server.Close)
 	ts.Setenv(args[1], server.URL)
-}
-
-// fill puts the values of variables into a file: fill FILE.
-func fill(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: fill FILE")
-	}
-	filled := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(filled), 0o600))
 }
 
 // await waits until a file is there: await PATTERN.

@@ -68,8 +68,9 @@ var rules = []rule{
 		"internal/limit", "internal/store", "internal/store/badgerstore", "internal/declaration", "cmd/gatectl/...",
 	}},
 
-	// Tests of the whole, without code of their own.
+	// Tests of the whole, and what only tests use.
 	{pkg: "internal/e2e"},
+	{pkg: "internal/scripttest"},
 	{pkg: "internal/archtest"},
 }
 

@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otlpgate/otlpgate/internal/scripttest"
 )
 
 // TestGatectlManagesALiveCollector runs each script in testdata/script in a
@@ -32,30 +33,9 @@ func TestGatectlManagesALiveCollector(t *testing.T) {
 				env.Setenv("OTLPGATE_DATA_DIR", c.storage)
 				return nil
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "fill": fillIn, "send": c.sendInScript(t)},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": scripttest.Capture, "fill": scripttest.Fill, "send": c.sendInScript(t)},
 		})
 	}
-}
-
-// capture sets a variable to the first group of a pattern in standard output:
-// capture VARIABLE PATTERN.
-func capture(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: capture VARIABLE PATTERN")
-	}
-	match := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
-	if match == nil {
-		ts.Fatalf("no match for %q in stdout", args[1])
-	}
-	ts.Setenv(args[0], match[1])
-}
-
-// fillIn puts the values of variables into a file: fill FILE.
-func fillIn(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: fill FILE")
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }
 
 // sendInScript makes a command that sends a trace over HTTP with a key, and
