@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net"
 	"testing"
 	"time"
 
@@ -117,12 +116,13 @@ func (f *fixture) startExtension(t testing.TB, o fixtureOptions) {
 func (f *fixture) startReceiver(t *testing.T, o fixtureOptions) {
 	t.Helper()
 	ctx, factory := t.Context(), otlpreceiver.NewFactory()
-	f.grpcAddress, f.httpAddress = freeAddress(t), freeAddress(t)
 	cfg := factory.CreateDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{"protocols": map[string]any{
-		"grpc": protocolConfig(o, f.grpcAddress), "http": protocolConfig(o, f.httpAddress),
+		"grpc": protocolConfig(o), "http": protocolConfig(o),
 	}}).Unmarshal(cfg))
 	set := receivertest.NewNopSettings(factory.Type())
+	core, log := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
 	next := f.pipelines(t, o)
 
 	var receivers [4]component.Component
@@ -138,6 +138,7 @@ func (f *fixture) startReceiver(t *testing.T, o fixtureOptions) {
 	for _, r := range receivers {
 		f.run(t, r)
 	}
+	f.grpcAddress, f.httpAddress = loggedAddress(t, log, "Starting GRPC server"), loggedAddress(t, log, "Starting HTTP server")
 	f.grpc, err = grpc.NewClient(f.grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.grpc.Close()) })
@@ -149,8 +150,17 @@ func (f *fixture) run(t *testing.T, c component.Component) {
 	t.Cleanup(func() { require.NoError(t, c.Shutdown(context.Background())) })
 }
 
-func protocolConfig(o fixtureOptions, address string) map[string]any {
-	p := map[string]any{"endpoint": address}
+// loggedAddress is where a receiver says that it listens. Its port is the
+// kernel's choice: one chosen beforehand may be another process's by then.
+func loggedAddress(t *testing.T, log *observer.ObservedLogs, message string) string {
+	t.Helper()
+	lines := log.FilterMessage(message).All()
+	require.Len(t, lines, 1, message)
+	return lines[0].ContextMap()["endpoint"].(string)
+}
+
+func protocolConfig(o fixtureOptions) map[string]any {
+	p := map[string]any{"endpoint": "127.0.0.1:0"}
 	if o.doors.auth {
 		p["auth"] = map[string]any{"authenticator": extensionID.String()}
 	}
@@ -214,14 +224,6 @@ func (f *fixture) fanOut(t *testing.T, n int, create func() (processor.Traces, e
 		}
 		return errors.Join(errs...)
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // key creates a key and returns its secret. By default it is a live system key
