@@ -39,6 +39,11 @@ build: bin/otlpgate bin/gatectl ## build bin/otlpgate and bin/gatectl
 run: build ## start bin/otlpgate with testdata/quickstart.yaml
 	exec bin/otlpgate --config testdata/quickstart.yaml
 
+# By default each process with the race detector waits a second before it ends,
+# for the sake of goroutines that still race; tests that start hundreds of
+# processes would wait for minutes.
+export GORACE ?= atexit_sleep_ms=20
+
 # Vet and tests share the race detector's build of the dependencies, the larger
 # part of the time that a first run takes.
 .PHONY: test
