@@ -124,6 +124,12 @@ func (a *admin) tryRevoke(ctx context.Context, id string) error {
 // statuses lists every key.
 func (a *admin) statuses(t *testing.T) map[string]client.KeyStatus {
 	t.Helper()
+	return a.statusesUntil(t, func(map[string]client.KeyStatus) bool { return false })
+}
+
+// statusesUntil lists keys, the newest first, until what it has is enough.
+func (a *admin) statusesUntil(t *testing.T, enough func(map[string]client.KeyStatus) bool) map[string]client.KeyStatus {
+	t.Helper()
 	statuses := map[string]client.KeyStatus{}
 	most := 500
 	params := &client.ListKeysParams{Limit: &most}
@@ -134,7 +140,7 @@ func (a *admin) statuses(t *testing.T) map[string]client.KeyStatus {
 		for _, k := range answer.JSON200.Data {
 			statuses[k.ID] = k.Status
 		}
-		if answer.JSON200.NextCursor == nil {
+		if answer.JSON200.NextCursor == nil || enough(statuses) {
 			return statuses
 		}
 		params.Cursor = answer.JSON200.NextCursor

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func (l *ledger) write(ctx context.Context, a *admin) {
 // merely asked for may have happened or not.
 func (l *ledger) check(t *testing.T, c *collector) {
 	t.Helper()
-	listed := c.statuses(t)
+	listed := c.statusesUntil(t, l.isIn)
 	for _, k := range l.created {
 		got := sendProtobuf(t, c, traces, traces.request(), k.bearer())
 		acknowledged, asked := l.revoked[k.id]
@@ -73,6 +74,14 @@ func (l *ledger) check(t *testing.T, c *collector) {
 			assert.Contains(t, listed, k.id, "key %s was created", k.id)
 		}
 	}
+}
+
+// isIn says whether every key of the ledger is listed.
+func (l *ledger) isIn(listed map[string]client.KeyStatus) bool {
+	return !slices.ContainsFunc(l.created, func(k key) bool {
+		_, found := listed[k.id]
+		return !found
+	})
 }
 
 func TestNothingThatWasAcknowledgedIsLostByAKill(t *testing.T) {
