@@ -150,8 +150,8 @@ func (f *fixture) run(t *testing.T, c component.Component) {
 	t.Cleanup(func() { require.NoError(t, c.Shutdown(context.Background())) })
 }
 
-// loggedAddress is where a receiver says that it listens. Its port is the
-// kernel's choice: one chosen beforehand may be another process's by then.
+// loggedAddress is where a server says that it listens. Its port is the kernel's
+// choice: one chosen beforehand may be another process's by then.
 func loggedAddress(t *testing.T, log *observer.ObservedLogs, message string) string {
 	t.Helper()
 	lines := log.FilterMessage(message).All()

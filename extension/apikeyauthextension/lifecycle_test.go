@@ -53,9 +53,7 @@ func createIn(t *testing.T, directory string, edit ...func(*Config)) (extension.
 
 func adminAddress(t *testing.T, logs *observer.ObservedLogs) string {
 	t.Helper()
-	entries := logs.FilterMessage("serving the admin API").All()
-	require.Len(t, entries, 1)
-	return entries[0].ContextMap()["endpoint"].(string)
+	return loggedAddress(t, logs, "serving the admin API")
 }
 
 func get(t *testing.T, url string, headers map[string]string) (int, string) {
