@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/store"
+	"github.com/otlpgate/otlpgate/internal/store/cursor"
 )
 
 // ListKeys implements store.Keys. Of owner, state and age it walks the index
 // that leaves the fewest keys to look at.
 func (s *Store) ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (store.KeyPage, error) {
-	l := listing("keys", string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query)
+	l := cursor.Of("keys", string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query)
 	keys, next, err := list(ctx, s, l, page, scan{prefix: keyIndex(filter), newest: true}, func(v *snapshot) load[store.Key] {
 		owners := owners{v, map[string]*store.User{}}
 		return func(at []byte) (store.Key, bool, error) { return v.listedKey(at, filter, owners) }
@@ -80,7 +81,7 @@ func (o owners) of(k *store.Key) (*store.User, error) {
 
 // ListUsers implements store.Users.
 func (s *Store) ListUsers(ctx context.Context, filter store.UserFilter, page store.Page) (store.UserPage, error) {
-	l := listing("users", string(filter.Role), choice(filter.Active), strconv.FormatBool(filter.Declared), filter.Query)
+	l := cursor.Of("users", string(filter.Role), choice(filter.Active), strconv.FormatBool(filter.Declared), filter.Query)
 	users, next, err := list(ctx, s, l, page, scan{prefix: []byte{userAgeFamily}}, func(v *snapshot) load[store.User] {
 		return func(at []byte) (store.User, bool, error) {
 			user, err := v.user(string(at[positionLength:]))
@@ -95,7 +96,7 @@ func (s *Store) ListUsers(ctx context.Context, filter store.UserFilter, page sto
 
 // ListAudit implements store.AuditLog.
 func (s *Store) ListAudit(ctx context.Context, filter store.AuditFilter, page store.Page) (store.AuditPage, error) {
-	l := listing("audit", filter.Target, filter.Action, filter.Actor, string(filter.Outcome), instant(filter.From), instant(filter.To))
+	l := cursor.Of("audit", filter.Target, filter.Action, filter.Actor, string(filter.Outcome), instant(filter.From), instant(filter.To))
 	prefix := []byte{auditFamily}
 	if filter.Target != "" {
 		prefix = targetPrefix(filter.Target)
@@ -128,9 +129,9 @@ type load[T any] func(at []byte) (T, bool, error)
 
 // list returns a page and the cursor of the next, which there is if one more
 // record belongs to the listing.
-func list[T any](ctx context.Context, s *Store, l cursors, page store.Page, w scan, loader func(*snapshot) load[T],
+func list[T any](ctx context.Context, s *Store, l cursor.Listing, page store.Page, w scan, loader func(*snapshot) load[T],
 ) (records []T, next string, err error) {
-	if w.after, err = l.position(page.Cursor); err != nil {
+	if w.after, err = l.Position(page.Cursor, positionLength); err != nil {
 		return nil, "", err
 	}
 	err = s.view(ctx, func(v *snapshot) error {
@@ -141,7 +142,7 @@ func list[T any](ctx context.Context, s *Store, l cursors, page store.Page, w sc
 				return true, err
 			}
 			if len(records) == page.Size() {
-				next = l.at(last)
+				next = l.At(last)
 				return false, nil
 			}
 			records, last = append(records, record), at
