@@ -78,18 +78,18 @@ func TestCausesAreLoggedWithoutKeys(t *testing.T) {
 	h.get(h.admin, "/api-keys")
 	logged := h.logs.FilterMessage("admin API: request failed").All()
 	require.Len(t, logged, 1)
-	assert.Equal(t, "list keys: cannot read "+redacted, logged[0].ContextMap()["cause"])
+	assert.Equal(t, "list keys: cannot read "+credential.Redacted, logged[0].ContextMap()["cause"])
 }
 
 func TestProblemsAreRedactedWhateverTheySay(t *testing.T) {
-	s := &service{secrets: secretPattern("gate")}
+	s := &service{secrets: credential.Format{Prefix: "gate"}.Redactor()}
 	secret := credential.Format{Prefix: "gate"}.Mint(credential.Sys).Reveal()
 	p := newProblem(codeInvalidRequest, "no %s", secret)
 	p.fields = []api.FieldError{fieldError("/"+secret, "not "+secret), parameterError(secret, "no")}
 	recorder := httptest.NewRecorder()
 	s.answer(recorder, p)
 	assert.NotContains(t, recorder.Body.String(), secret)
-	assert.Equal(t, 4, strings.Count(recorder.Body.String(), redacted))
+	assert.Equal(t, 4, strings.Count(recorder.Body.String(), credential.Redacted))
 }
 
 // The harness looks for every secret in every answer and log line; here every

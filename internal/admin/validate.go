@@ -152,7 +152,7 @@ func knownNames(names []string) string {
 // checkNoSecret refuses texts that hold an API key. It would be stored or
 // logged where people can see it.
 func (s *service) checkNoSecret(texts ...string) error {
-	if slices.ContainsFunc(texts, s.secrets.MatchString) {
+	if slices.ContainsFunc(texts, s.secrets.Finds) {
 		return newProblem(codeSecretInRequest, "the request holds an API key where none belongs, and nothing was changed: "+
 			"leave it out, and send the caller's own key in a header; if others could see the request, revoke that key")
 	}
