@@ -1,0 +1,31 @@
+package badgerkv
+
+import (
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// quietLogger gives Badger's messages to zap. What Badger calls information is
+// of use only to who debugs it.
+type quietLogger struct{ *zap.SugaredLogger }
+
+func newQuietLogger(l *zap.Logger) quietLogger {
+	return quietLogger{l.Named("badger").WithOptions(zap.AddCallerSkip(1)).Sugar()}
+}
+
+func (l quietLogger) Errorf(format string, args ...any) {
+	l.SugaredLogger.Errorf(line(format), args...)
+}
+
+func (l quietLogger) Warningf(format string, args ...any) {
+	l.Warnf(line(format), args...)
+}
+
+func (l quietLogger) Infof(format string, args ...any) { l.SugaredLogger.Debugf(line(format), args...) }
+
+func (l quietLogger) Debugf(format string, args ...any) {
+	l.SugaredLogger.Debugf(line(format), args...)
+}
+
+func line(format string) string { return strings.TrimSpace(format) }

@@ -1,0 +1,15 @@
+//go:build linux || darwin || freebsd
+
+package badgerkv
+
+import "golang.org/x/sys/unix"
+
+// freeSpace returns the bytes that the file system of path has left for this
+// process.
+func freeSpace(path string) (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, err
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:unconvert // types differ between systems
+}

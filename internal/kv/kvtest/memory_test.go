@@ -1,0 +1,16 @@
+package kvtest_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/otlpgate/otlpgate/internal/kv"
+	"github.com/otlpgate/otlpgate/internal/kv/kvtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestMemory(t *testing.T) {
+	kvtest.Run(t, func(*testing.T) kv.Store { return kvtest.NewMemory() })
+}
