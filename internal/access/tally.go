@@ -1,0 +1,182 @@
+package access
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Detail says which requests get a line of their own.
+type Detail string
+
+// Denied gives one to those that were refused, All to every one, None to none.
+const (
+	Denied Detail = "denied"
+	All    Detail = "all"
+	None   Detail = "none"
+)
+
+// Validate returns an error for a detail that there is not.
+func (d Detail) Validate() error {
+	switch d {
+	case Denied, All, None:
+		return nil
+	}
+	return fmt.Errorf("unknown detail %q: must be denied, all or none", string(d))
+}
+
+// maxStripes is more than processors will meet at once.
+const maxStripes = 64
+
+// The bounds of what is remembered until it is taken.
+const (
+	// maxLines is how many requests can have a line of their own, and maxAlike
+	// how many of one group, so that whoever floods the gate leaves room for the
+	// lines of others. Beyond, requests are counted alone.
+	maxLines = 16_384
+	maxAlike = 1_024
+	// maxGroups is how many groups are told apart with all that they have. Beyond,
+	// addresses and hints, of which there is no end, are left out of new ones.
+	maxGroups = 131_072
+	// maxStrangers is the same for groups without a key, which cost nothing to
+	// make.
+	maxStrangers = 16_384
+)
+
+// Tally remembers what became of requests until it is taken. Safe for concurrent
+// use; make it with NewTally.
+//
+// It is made of stripes, each behind a lock of its own. A request takes any that
+// is free, whatever its key: even those of one key do not wait for each other.
+type Tally struct {
+	detail  Detail
+	stripes []stripe
+	dropped atomic.Int64
+}
+
+type stripe struct {
+	mu        sync.Mutex // guards the rest
+	groups    map[Group]*Count
+	strangers int // groups without a key
+	lines     []Request
+	_         [64]byte // from the next one's cache line
+}
+
+// NewTally returns an empty tally.
+func NewTally(d Detail) *Tally {
+	t := &Tally{detail: d, stripes: make([]stripe, min(4*runtime.GOMAXPROCS(0), maxStripes))}
+	for i := range t.stripes {
+		t.stripes[i].groups = map[Group]*Count{}
+	}
+	return t
+}
+
+// Record remembers a request. It sets its Minute, and Requests where that is
+// zero, and keeps nothing of the pointer.
+func (t *Tally) Record(r *Request) {
+	r.Minute = r.At.Unix() / 60
+	r.Requests = max(r.Requests, 1)
+	s := t.lock()
+	defer s.mu.Unlock()
+	t.record(s, r)
+}
+
+// lock returns a stripe whose lock it holds.
+func (t *Tally) lock() *stripe {
+	n := uint64(len(t.stripes))
+	start := rand.Uint64N(n) //nolint:gosec // it need not be hard to guess
+	for i := range n {
+		if s := &t.stripes[(start+i)%n]; s.mu.TryLock() {
+			return s
+		}
+	}
+	s := &t.stripes[start]
+	s.mu.Lock()
+	return s
+}
+
+func (t *Tally) record(s *stripe, r *Request) {
+	c := t.count(s, r)
+	c.Add(&r.Volume)
+	if !t.wantsLine(r) {
+		return
+	}
+	room := maxLines / len(t.stripes)
+	if len(s.lines) >= room || c.Logged.Requests >= int64(max(maxAlike/len(t.stripes), 1)) {
+		t.dropped.Add(1)
+		return
+	}
+	s.lines = append(s.lines, *r)
+	c.Logged.Add(&r.Volume)
+}
+
+func (t *Tally) wantsLine(r *Request) bool {
+	return t.detail == All || (t.detail == Denied && r.Outcome == Refused)
+}
+
+// count returns the count of the request's group. The lock must be held.
+func (t *Tally) count(s *stripe, r *Request) *Count {
+	if c, ok := s.groups[r.Group]; ok {
+		return c
+	}
+	g := r.Group
+	stranger := g.KeyID == ""
+	if len(s.groups) >= maxGroups/len(t.stripes) || (stranger && s.strangers >= maxStrangers/len(t.stripes)) {
+		g.Address, g.Hint = netip.Addr{}, ""
+		if c, ok := s.groups[g]; ok {
+			return c
+		}
+	}
+	c := &Count{Group: g, UserAgent: r.UserAgent}
+	s.groups[g] = c
+	if stranger {
+		s.strangers++
+	}
+	return c
+}
+
+// Taken is what a tally remembered.
+type Taken struct {
+	// Counts are of all requests, those with lines included, and no two of the
+	// same group.
+	Counts []Count
+	// Lines are in no order.
+	Lines []Request
+}
+
+// Take returns what was recorded since the last call, and forgets it.
+func (t *Tally) Take() Taken {
+	var taken Taken
+	groups := map[Group]*Count{}
+	for i := range t.stripes {
+		found, lines := t.stripes[i].take()
+		for g, c := range found {
+			if known, ok := groups[g]; ok {
+				known.Add(&c.Volume)
+				known.Logged.Add(&c.Logged)
+			} else {
+				groups[g] = c
+			}
+		}
+		taken.Lines = append(taken.Lines, lines...)
+	}
+	taken.Counts = make([]Count, 0, len(groups))
+	for _, c := range groups {
+		taken.Counts = append(taken.Counts, *c)
+	}
+	return taken
+}
+
+func (s *stripe) take() (map[Group]*Count, []Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	groups, lines := s.groups, s.lines
+	s.groups, s.strangers, s.lines = make(map[Group]*Count, len(groups)), 0, nil
+	return groups, lines
+}
+
+// Dropped returns how many lines there was no room for, since the beginning.
+func (t *Tally) Dropped() int64 { return t.dropped.Load() }
