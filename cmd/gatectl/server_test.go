@@ -99,11 +99,11 @@ func requestOf(r *http.Request) gate.Request {
 
 // Authenticate implements admin.Door.
 func (d door) Authenticate(r *http.Request) (*identity.Admission, error) {
-	a, refusal := d.Gate.Authenticate(r.Context(), requestOf(r))
-	if refusal == nil {
-		refusal = a.Refused()
+	a, denial := d.Gate.Authenticate(r.Context(), requestOf(r))
+	if denial != nil {
+		return nil, denial
 	}
-	if refusal != nil {
+	if refusal := a.Refused(); refusal != nil {
 		return nil, refusal
 	}
 	ref := store.Digest(d.Credential(r).Digest()).Ref()

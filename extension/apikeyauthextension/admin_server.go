@@ -92,6 +92,8 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 		Ready:    e.ready,
 		Plans:    e.plans,
 		LastUses: e.uses.latest.LastUses,
+		Record:   e.recordCall,
+		Usage:    freshUsage{e.insight}, AccessLog: freshLog{e.insight}, Alerts: e.alerts,
 		State: func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error) {
 			return e.limits.counter.State(ctx, e.limits.clock(), keyID, p)
 		},
@@ -108,9 +110,9 @@ func gateRequest(r *http.Request) gate.Request {
 
 // Authenticate implements admin.Door.
 func (d adminDoor) Authenticate(r *http.Request) (*identity.Admission, error) {
-	a, refusal := d.gate.Authenticate(r.Context(), gateRequest(r))
-	if refusal != nil { // not returned as it is: a nil *Refusal is an error that is not nil
-		return nil, refusal
+	a, denial := d.gate.Authenticate(r.Context(), gateRequest(r))
+	if denial != nil { // not returned as it is: a nil *Denial is an error that is not nil
+		return nil, denial
 	}
 	return a, nil
 }

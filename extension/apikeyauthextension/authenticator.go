@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"google.golang.org/grpc"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
@@ -25,44 +26,47 @@ func (e *gateExtension) Authenticate(ctx context.Context, sources map[string][]s
 	if a := admissionFrom(ctx, e.gate); a != nil { // the tap handle was here, so the interceptors are to come
 		return withAdmission(ctx, a, e.credentialHeaders), nil
 	}
-	a, refusal := e.gate.Authenticate(ctx, gate.Request{Headers: sources, Peer: peerFrom(ctx)})
+	v := verdictOf(e.gate.Authenticate(ctx, gate.Request{Headers: sources, Peer: peerFrom(ctx)}))
 	if method, ok := grpc.Method(ctx); ok {
-		return e.authenticateGRPC(ctx, a, refusal, signalOfMethod(method))
+		return e.authenticateGRPC(ctx, v, grpcVisit(ctx, signalOfMethod(method)))
 	}
-	return e.authenticateHTTP(ctx, a, refusal)
+	return e.authenticateHTTP(ctx, v, visit{identity.SignalUnknown, access.HTTP, first(sources["User-Agent"])})
 }
 
-func (e *gateExtension) authenticateGRPC(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, signal identity.Signal) (context.Context, error) {
-	refusal = e.admit(ctx, a, refusal, signal, transportGRPC)
-	if refusal != nil || !e.intercepts.Load() { // nobody else can, and an interceptor could not take it back
-		_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails where there is no stream to set it on
+func (e *gateExtension) authenticateGRPC(ctx context.Context, v verdict, at visit) (context.Context, error) {
+	v = e.enter(ctx, v, at.signal)
+	a := v.admission
+	if v.refusal != nil || !e.intercepts.Load() { // nobody else can, and an interceptor could not take it back
+		_ = grpc.SetHeader(ctx, limitMetadata(a, at.signal)) // fails where there is no stream to set it on
 	}
-	if refusal != nil {
-		return ctx, refusal
+	if v.refusal != nil {
+		e.recordRefusal(ctx, v, at)
+		return ctx, v.refusal
 	}
 	a.Tab.CloseAfter(ctx)
+	e.recordAfter(ctx, a, at)
 	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
-func (e *gateExtension) authenticateHTTP(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) (context.Context, error) {
+func (e *gateExtension) authenticateHTTP(ctx context.Context, v verdict, at visit) (context.Context, error) {
 	server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
 	guarded := e.guarded.has(server)
-	if refusal == nil {
-		a.OverLimitCode = e.overLimitCode
+	if v.refusal == nil {
+		v.admission.OverLimitCode = e.overLimitCode
 	}
-	if refusal == nil && !guarded {
-		refusal = e.admitAlone(ctx, a)
+	if v.refusal == nil && !guarded {
+		v.refusal = e.admitAlone(ctx, v.admission)
 	}
 	switch {
-	case refusal != nil && guarded && refusal.HTTPStatus() != http.StatusUnauthorized:
-		return withDeferred(ctx, refusal), nil
-	case refusal != nil:
-		e.countRefusal(ctx, a, refusal, transportHTTP)
-		return ctx, refusal
-	case !guarded && a.Refused() == nil:
-		e.countAcceptance(ctx, a, transportHTTP)
+	case v.refusal != nil && guarded && v.refusal.HTTPStatus() != http.StatusUnauthorized:
+		return withDeferred(ctx, v.denial), nil
+	case v.refusal != nil:
+		e.recordRefusal(ctx, v, at)
+		return ctx, v.refusal
+	case !guarded:
+		e.recordAfter(ctx, v.admission, at)
 	}
-	return withAdmission(ctx, a, e.credentialHeaders), nil
+	return withAdmission(ctx, v.admission, e.credentialHeaders), nil
 }
 
 // admitAlone judges and charges a request of which the middleware is not known
@@ -106,12 +110,12 @@ func peerFrom(ctx context.Context) netip.Addr {
 type deferredKey struct{}
 
 // withDeferred hands a verdict to the middleware.
-func withDeferred(ctx context.Context, refusal *identity.Refusal) context.Context {
-	return context.WithValue(ctx, deferredKey{}, refusal)
+func withDeferred(ctx context.Context, denial *identity.Denial) context.Context {
+	return context.WithValue(ctx, deferredKey{}, denial)
 }
 
 // deferredFrom returns the verdict handed over, nil where there is none.
-func deferredFrom(ctx context.Context) *identity.Refusal {
-	refusal, _ := ctx.Value(deferredKey{}).(*identity.Refusal)
-	return refusal
+func deferredFrom(ctx context.Context) *identity.Denial {
+	denial, _ := ctx.Value(deferredKey{}).(*identity.Denial)
+	return denial
 }

@@ -92,7 +92,9 @@ func (f *fixture) limitedKey(t testing.TB, most int64) string {
 	return secret
 }
 
-func TestAuthenticatingACachedKeyAllocatesAtMostFourTimes(t *testing.T) {
+// Two of the six are for the end of a request that no door of ours may see, which
+// is so where a receiver has `auth:` alone.
+func TestAuthenticatingACachedKeyAllocatesAtMostSixTimes(t *testing.T) {
 	f, secret, grpcCtx, httpCtx := bareFixture(t)
 	for name, tt := range map[string]struct {
 		ctx     context.Context
@@ -107,7 +109,7 @@ func TestAuthenticatingACachedKeyAllocatesAtMostFourTimes(t *testing.T) {
 				require.NoError(t, err)
 			})
 			if !raceEnabled {
-				require.LessOrEqual(t, allocations, 4.0)
+				require.LessOrEqual(t, allocations, 6.0)
 			}
 		})
 	}

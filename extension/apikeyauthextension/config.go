@@ -41,6 +41,12 @@ type Config struct {
 	Limits LimitsConfig `mapstructure:"limits"`
 	// Usage says how the use of keys is kept.
 	Usage UsageConfig `mapstructure:"usage"`
+	// AccessLog says what the access log holds.
+	AccessLog AccessLogConfig `mapstructure:"access_log"`
+	// GeoIP says how the countries of addresses are known.
+	GeoIP GeoIPConfig `mapstructure:"geoip"`
+	// Alerts says what is amiss with a key, and who is told.
+	Alerts AlertsConfig `mapstructure:"alerts"`
 	// Bootstrap says how the first administrator gets in.
 	Bootstrap BootstrapConfig `mapstructure:"bootstrap"`
 	// Users are declared here instead of made through the API, where they are

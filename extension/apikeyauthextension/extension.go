@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
+	"github.com/otlpgate/otlpgate/internal/alert"
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/gate"
@@ -46,6 +47,8 @@ type gateExtension struct {
 	processors        atomic.Int32
 	intercepts        atomic.Bool // some gRPC server has the interceptors
 	courtesy          courtesy
+	now               func() time.Time // time.Now but in tests
+	unrecorded        unrecorded
 
 	// Set by Start, before any door opens.
 	store    store.Store
@@ -53,6 +56,8 @@ type gateExtension struct {
 	throttle *throttle.Throttle
 	limits   *limits
 	uses     *uses
+	insight  *insight
+	alerts   *alert.Runner
 	gate     *gate.Gate
 	admin    *adminServer
 
@@ -86,6 +91,7 @@ func newExtension(set extension.Settings, cfg *Config) (*gateExtension, error) {
 	e := &gateExtension{
 		config: cfg, settings: set, telemetry: newTelemetry(builder, set.Logger),
 		headers: headers, credentialHeaders: headers.Names(), clients: clientip.NewResolver(proxies), plans: plans,
+		now: time.Now,
 	}
 	if cfg.Limits.OverLimitStatus == http.StatusServiceUnavailable {
 		e.overLimitCode = codes.Unavailable
@@ -119,7 +125,10 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	e.throttle = throttle.New(throttle.Options{})
 	e.limits = startLimits(ctx, backend, e.config.Limits.FlushInterval, e.settings.Logger, e.telemetry)
 	e.uses = startUses(ctx, backend, e.config.Usage.FlushInterval, e.settings.Logger)
-	if err := e.telemetry.watch(e.limits); err != nil {
+	if err := e.startInsight(ctx, host); err != nil {
+		return err
+	}
+	if err := e.telemetry.watch(e); err != nil {
 		return fmt.Errorf("create metrics: %w", err)
 	}
 	e.gate = e.newGate(e.headers)
@@ -139,7 +148,7 @@ func (e *gateExtension) newGate(headers credential.Headers) *gate.Gate {
 	return gate.New(gate.Options{
 		Format: e.config.format(), Headers: headers, Keyring: e.keyring, Clients: e.clients, Throttle: e.throttle,
 		Counter: observedCounter{e.limits.counter, e.telemetry}, Clock: e.limits.clock,
-		Uses: e.uses.latest,
+		Uses: e.uses.latest, Now: e.now,
 	})
 }
 
@@ -202,6 +211,7 @@ func (e *gateExtension) Shutdown(ctx context.Context) error {
 		if e.uses != nil {
 			e.uses.shutdown(ctx)
 		}
+		err = errors.Join(err, e.shutdownInsight(ctx))
 		if e.store != nil {
 			err = errors.Join(err, e.store.Close())
 		}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/limit"
 )
@@ -30,8 +31,18 @@ func createDefaultConfig() component.Config {
 		EarlyRefusal: true,
 		DefaultPlan:  limit.DefaultPlan,
 		Limits:       LimitsConfig{OverLimitStatus: http.StatusTooManyRequests, FlushInterval: 10 * time.Second},
-		Usage:        UsageConfig{FlushInterval: 10 * time.Second},
-		Admin:        admin,
+		Usage:        UsageConfig{FlushInterval: 10 * time.Second, Retention: Span(400 * day)},
+		AccessLog:    AccessLogConfig{Detail: access.Denied, Retention: Span(30 * day)},
+		Alerts: AlertsConfig{
+			UnusedAfter:       Span(30 * day),
+			ErrorRate:         ErrorRateConfig{Over: 0.05, MinRequests: 100, Window: Span(time.Hour)},
+			ExpiringWithin:    Span(14 * day),
+			OldSecretWithin:   Span(day),
+			UnexpectedCountry: true,
+			Alertmanager:      confighttp.NewDefaultClientConfig(),
+			Webhook:           confighttp.NewDefaultClientConfig(),
+		},
+		Admin: admin,
 	}
 }
 

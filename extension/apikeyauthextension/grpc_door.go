@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
@@ -24,6 +26,7 @@ func (e *gateExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOpti
 	options := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(e.interceptUnary),
 		grpc.ChainStreamInterceptor(e.interceptStream),
+		grpc.StatsHandler(callStats{e}),
 	}
 	if e.config.EarlyRefusal {
 		options = append(options, grpc.InTapHandle(e.tap))
@@ -39,29 +42,30 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 	if p, ok := peer.FromContext(ctx); ok {
 		r.Peer = clientip.FromNetAddr(p.Addr)
 	}
-	a, refusal, decided := e.gate.AuthenticateFromMemory(r)
+	a, denial, decided := e.gate.AuthenticateFromMemory(r)
 	if !decided {
 		return ctx, nil
 	}
-	signal := signalOfMethod(info.FullMethodName)
-	if refusal == nil {
-		refusal = e.gate.Authorize(a, signal)
+	v := verdictOf(a, denial)
+	at := visit{signalOfMethod(info.FullMethodName), access.GRPC, first(info.Header["user-agent"])}
+	if v.refusal == nil {
+		v.refusal = e.gate.Authorize(a, at.signal)
 	}
-	if refusal != nil {
-		return ctx, e.refuseEarly(ctx, a, refusal)
+	if v.refusal != nil {
+		return ctx, e.refuseEarly(ctx, v, at)
 	}
-	refusal, decided = a.EnterAtHand(signal.Traffic())
+	v.refusal, decided = a.EnterAtHand(at.signal.Traffic())
 	if !decided {
-		return withTapped(ctx, a), nil
+		return withTapped(ctx, a, at.signal), nil
 	}
-	if refusal == nil {
+	if v.refusal == nil {
 		a.Tab.CloseAfter(ctx)
-		return withTapped(ctx, a), nil
+		return withTapped(ctx, a, at.signal), nil
 	}
 	if e.courtesy.take(time.Now()) {
-		return withTapped(ctx, a), nil // not entered, so that the interceptors refuse it
+		return withTapped(ctx, a, at.signal), nil // not entered, so that the interceptors refuse it
 	}
-	return withTapped(ctx, a), e.refuseEarly(ctx, a, refusal)
+	return ctx, e.refuseEarly(ctx, v, at)
 }
 
 // longDeadline is the longest deadline of a request that is refused early.
@@ -70,91 +74,89 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 // may ask to be in a thousand years.
 const longDeadline = 30 * time.Second
 
-// refuseEarly counts and returns the refusal, or nil where it is left to the
+// refuseEarly records and returns the refusal, or nil where it is left to the
 // interceptors.
-func (e *gateExtension) refuseEarly(ctx context.Context, a *identity.Admission, refusal *identity.Refusal) error {
+func (e *gateExtension) refuseEarly(ctx context.Context, v verdict, at visit) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > longDeadline {
 		return nil
 	}
-	e.countRefusal(ctx, a, refusal, transportGRPC)
-	return refusal
+	e.recordRefusal(ctx, v, at)
+	return v.refusal
 }
 
 func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	signal := signalOfMethod(info.FullMethod)
-	a, err := e.admitGRPC(ctx, signal)
+	at := grpcVisit(ctx, signalOfMethod(info.FullMethod))
+	a, err := e.admitGRPC(ctx, at)
 	if err != nil {
-		_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails only where an answer has begun
+		_ = grpc.SetHeader(ctx, limitMetadata(a, at.signal)) // fails only where an answer has begun
 		return nil, err
 	}
-	succeeded := false
-	defer func() { leave(ctx, a.Tab, succeeded) }()
+	end := ending{status: statusOfCode(codes.Internal), reason: access.PipelineFailed} // of a handler that panics
+	defer func() {
+		end.bytes = receivedIn(ctx)
+		e.recordEnd(ctx, a, at, end)
+		leave(ctx, a.Tab, end.reason == "")
+	}()
 	resp, err := handler(withAdmission(ctx, a, e.credentialHeaders), req)
-	succeeded = err == nil
+	end = endingOf(ctx, err)
 	if err != nil && ctx.Err() == nil { // before the answer says what is left
 		a.Tab.Fail()
 	}
-	_ = grpc.SetHeader(ctx, limitMetadata(a, signal))
+	_ = grpc.SetHeader(ctx, limitMetadata(a, at.signal))
 	if err != nil {
 		return resp, err
 	}
-	if answer := partialSuccess(signal, a); answer != nil {
+	if answer := partialSuccess(at.signal, a); answer != nil {
 		return answer, nil
 	}
 	return resp, nil
 }
 
 func (e *gateExtension) interceptStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	ctx, signal := stream.Context(), signalOfMethod(info.FullMethod)
-	a, err := e.admitGRPC(ctx, signal)
-	_ = grpc.SetHeader(ctx, limitMetadata(a, signal)) // fails only where an answer has begun
+	ctx := stream.Context()
+	at := grpcVisit(ctx, signalOfMethod(info.FullMethod))
+	a, err := e.admitGRPC(ctx, at)
+	_ = grpc.SetHeader(ctx, limitMetadata(a, at.signal)) // fails only where an answer has begun
 	if err != nil {
 		return err
 	}
-	succeeded := false
-	defer func() { leave(ctx, a.Tab, succeeded) }()
-	err = handler(srv, &admittedStream{
-		ServerStream: stream, ctx: withAdmission(ctx, a, e.credentialHeaders), admission: a, traffic: signal.Traffic(),
-	})
-	succeeded = err == nil
+	s := &admittedStream{
+		ServerStream: stream, ctx: withAdmission(ctx, a, e.credentialHeaders), admission: a, traffic: at.signal.Traffic(),
+	}
+	end := ending{status: statusOfCode(codes.Internal), reason: access.PipelineFailed} // of a handler that panics
+	defer func() {
+		end.bytes, end.requests = receivedIn(ctx), s.messages
+		e.recordEnd(ctx, a, at, end)
+		leave(ctx, a.Tab, end.reason == "")
+	}()
+	err = handler(srv, s)
+	end = endingOf(ctx, err)
 	return err
 }
 
 // admitGRPC takes over what the tap handle or Authenticate admitted, or
 // decides itself. Where it returns no error, the admission's tab is held. The
 // admission is nil where no key was recognized.
-func (e *gateExtension) admitGRPC(ctx context.Context, signal identity.Signal) (*identity.Admission, error) {
-	var refusal *identity.Refusal
-	a := admissionFrom(ctx, e.gate)
-	if a == nil {
+func (e *gateExtension) admitGRPC(ctx context.Context, at visit) (*identity.Admission, error) {
+	v := verdict{admission: admissionFrom(ctx, e.gate)}
+	if v.admission == nil {
 		md, _ := metadata.FromIncomingContext(ctx)
-		a, refusal = e.gate.Authenticate(ctx, gate.Request{Headers: md, Peer: peerFrom(ctx)})
+		v = verdictOf(e.gate.Authenticate(ctx, gate.Request{Headers: md, Peer: peerFrom(ctx)}))
+	} else {
+		e.claim(v.admission)
 	}
-	refusal = e.admit(ctx, a, refusal, signal, transportGRPC)
-	if refusal != nil {
-		return a, refusal
+	v = e.enter(ctx, v, at.signal)
+	if v.refusal != nil {
+		e.recordRefusal(ctx, v, at)
+		return v.admission, v.refusal
 	}
+	a := v.admission
 	if !a.Tab.Hold() { // entered by another door, and the client has gone since
+		e.recordEnd(ctx, a, at, ending{status: statusClientGone, reason: access.Canceled})
 		return a, status.FromContextError(context.Canceled).Err()
 	}
+	a.Measured = true
 	return a, nil
-}
-
-// admit completes what the gate said of the caller with the scope and the
-// limits, and counts the request. It returns nil where the request may pass.
-func (e *gateExtension) admit(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, signal identity.Signal, t transport) *identity.Refusal {
-	if refusal == nil {
-		refusal = e.gate.Authorize(a, signal)
-	}
-	if refusal == nil {
-		refusal = a.Enter(ctx, signal.Traffic())
-	}
-	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, t)
-		return refusal
-	}
-	e.countAcceptance(ctx, a, t)
-	return nil
 }
 
 // admittedStream charges each message of a stream as a request. The first one
@@ -164,15 +166,18 @@ type admittedStream struct {
 	ctx       context.Context //nolint:containedctx // grpc.ServerStream hands its context out
 	admission *identity.Admission
 	traffic   limit.Traffic
-	received  bool
+	messages  int64
 }
 
 func (s *admittedStream) Context() context.Context { return s.ctx }
 
 func (s *admittedStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil || !s.received {
-		s.received = true
+	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
+	}
+	s.messages++
+	if s.messages == 1 {
+		return nil
 	}
 	if refusal := s.admission.Next(s.ctx, s.traffic); refusal != nil {
 		return refusal

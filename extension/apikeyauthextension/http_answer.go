@@ -1,6 +1,7 @@
 package apikeyauthextension
 
 import (
+	"cmp"
 	"mime"
 	"net/http"
 	"strconv"
@@ -57,22 +58,25 @@ type httpAnswer struct {
 	admission *identity.Admission
 	signal    identity.Signal
 
-	wroteHeader bool
-	replaced    bool // the receiver's body is dropped
+	status   int  // what was written; 0: nothing yet
+	replaced bool // the receiver's body is dropped
 }
+
+// statusOr returns the status that was written, or a default.
+func (a *httpAnswer) statusOr(status int) int { return cmp.Or(a.status, status) }
 
 // Unwrap serves http.ResponseController.
 func (a *httpAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (a *httpAnswer) WriteHeader(status int) {
-	if a.wroteHeader {
+	if a.status != 0 {
 		return
 	}
 	if status < http.StatusOK { // informational: the answer is still to come
 		a.ResponseWriter.WriteHeader(status)
 		return
 	}
-	a.wroteHeader = true
+	a.status = status
 	if failed(status) && a.request.Context().Err() == nil { // as in leave
 		a.admission.Tab.Fail()
 	}
@@ -99,7 +103,7 @@ func failed(status int) bool {
 }
 
 func (a *httpAnswer) Write(body []byte) (int, error) {
-	if !a.wroteHeader {
+	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
 	if a.replaced {
@@ -110,7 +114,7 @@ func (a *httpAnswer) Write(body []byte) (int, error) {
 
 // Flush implements http.Flusher where the server does.
 func (a *httpAnswer) Flush() {
-	if !a.wroteHeader {
+	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
 	_ = http.NewResponseController(a.ResponseWriter).Flush() // as a server without it would

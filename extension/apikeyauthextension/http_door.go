@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -31,26 +32,45 @@ func (d *httpDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok {
 		e.guarded.add(server)
 	}
-	signal := signalOfPath(r.URL.Path)
-	a, refusal := d.admit(r, signal)
-	if refusal != nil {
-		e.countRefusal(ctx, a, refusal, transportHTTP)
+	at := httpVisit(r, signalOfPath(r.URL.Path))
+	v := d.admit(r, at.signal)
+	a := v.admission
+	if v.refusal != nil {
+		e.recordRefusal(ctx, v, at)
 		if a != nil {
 			a.Tab.Fail() // where Authenticate has charged it already
 		}
-		setLimitHeaders(w.Header(), a, signal)
-		writeRefusal(w, r, refusal)
+		setLimitHeaders(w.Header(), a, at.signal)
+		writeRefusal(w, r, v.refusal)
 		return
 	}
-	e.countAcceptance(ctx, a, transportHTTP)
 	if !a.Tab.Hold() { // entered by Authenticate, and the client has gone since
+		e.recordEnd(ctx, a, at, ending{status: statusClientGone, reason: access.Canceled})
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+	a.Measured = true
+	d.pass(w, r, a, at)
+}
+
+// pass lets a request through whose tab is held.
+func (d *httpDoor) pass(w http.ResponseWriter, r *http.Request, a *identity.Admission, at visit) {
+	e, ctx := d.extension, r.Context()
 	returned := false
-	defer func() { leave(ctx, a.Tab, returned) }()
-	answer := &httpAnswer{ResponseWriter: w, request: r, admission: a, signal: signal}
-	d.next.ServeHTTP(answer, r.WithContext(withAdmission(ctx, a, e.credentialHeaders)))
+	r = r.WithContext(withAdmission(ctx, a, e.credentialHeaders))
+	body := &countedBody{ReadCloser: r.Body}
+	r.Body = body
+	answer := &httpAnswer{ResponseWriter: w, request: r, admission: a, signal: at.signal}
+	defer func() {
+		end := endingOfStatus(ctx, answer.statusOr(http.StatusOK))
+		if !returned {
+			end = ending{status: http.StatusInternalServerError, reason: access.PipelineFailed}
+		}
+		end.bytes = body.bytes
+		e.recordEnd(ctx, a, at, end)
+		leave(ctx, a.Tab, returned)
+	}()
+	d.next.ServeHTTP(answer, r)
 	returned = true
 }
 
@@ -67,22 +87,19 @@ func leave(ctx context.Context, t *limit.Tab, succeeded bool) {
 
 // admit takes over what Authenticate decided, or decides itself where the
 // receiver has no `auth:`.
-func (d *httpDoor) admit(r *http.Request, signal identity.Signal) (*identity.Admission, *identity.Refusal) {
+func (d *httpDoor) admit(r *http.Request, signal identity.Signal) verdict {
 	e, ctx := d.extension, r.Context()
-	if refusal := deferredFrom(ctx); refusal != nil {
-		return nil, refusal
+	if denial := deferredFrom(ctx); denial != nil {
+		return verdictOf(nil, denial)
 	}
-	a := admissionFrom(ctx, e.gate)
-	if a == nil {
-		var refusal *identity.Refusal
-		a, refusal = e.gate.Authenticate(ctx, gate.Request{Headers: r.Header, Peer: peerFrom(ctx)})
-		if refusal != nil {
-			return nil, refusal
-		}
+	v := verdict{admission: admissionFrom(ctx, e.gate)}
+	if v.admission == nil {
+		v = verdictOf(e.gate.Authenticate(ctx, gate.Request{Headers: r.Header, Peer: peerFrom(ctx)}))
+	} else {
+		e.claim(v.admission)
 	}
-	a.OverLimitCode = e.overLimitCode
-	if refusal := e.gate.Authorize(a, signal); refusal != nil {
-		return a, refusal
+	if v.refusal == nil {
+		v.admission.OverLimitCode = e.overLimitCode
 	}
-	return a, a.Enter(ctx, signal.Traffic())
+	return e.enter(ctx, v, signal)
 }

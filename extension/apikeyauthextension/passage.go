@@ -16,19 +16,25 @@ func admissionFrom(ctx context.Context, g *gate.Gate) *identity.Admission {
 	if a, ok := client.FromContext(ctx).Auth.(*identity.Admission); ok && a.IssuedBy(g) {
 		return a
 	}
-	if a, ok := ctx.Value(tappedKey{}).(*identity.Admission); ok && a.IssuedBy(g) {
-		return a
+	if t, ok := ctx.Value(tappedKey{}).(*tapped); ok && t.admission.IssuedBy(g) {
+		return t.admission
 	}
 	return nil
 }
 
 type tappedKey struct{}
 
+// tapped is what the tap handle lets in.
+type tapped struct {
+	admission *identity.Admission
+	signal    identity.Signal
+}
+
 // withTapped keeps the tap handle's admission for the interceptors. Not in
 // client.Info: the receiver's `auth:`, which comes between, may be another
 // extension's, and puts its own there.
-func withTapped(ctx context.Context, a *identity.Admission) context.Context {
-	return context.WithValue(ctx, tappedKey{}, a)
+func withTapped(ctx context.Context, a *identity.Admission, signal identity.Signal) context.Context {
+	return context.WithValue(ctx, tappedKey{}, &tapped{a, signal})
 }
 
 // withAdmission puts the admission into the request's client.Info, where the

@@ -1,7 +1,9 @@
 package apikeyauthextension
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -9,15 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
-	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/access"
+	"github.com/otlpgate/otlpgate/internal/alert"
 	"github.com/otlpgate/otlpgate/internal/limit"
-)
-
-type transport string
-
-const (
-	transportGRPC transport = "grpc"
-	transportHTTP transport = "http"
 )
 
 // telemetry records the extension's own metrics. The options of a hot path are
@@ -25,21 +21,22 @@ const (
 type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	logger   *zap.Logger
-	accepted map[transport][]metric.AddOption
+	accepted map[access.Transport][]metric.AddOption
 	positive []metric.AddOption
 	negative []metric.AddOption
 	lookup   metric.MeasurementOption
 	counts   metric.MeasurementOption
 	verdicts map[limit.Verdict][]metric.AddOption
+	perKey   bool // metrics have the key's id too
 }
 
 func newTelemetry(b *metadata.TelemetryBuilder, logger *zap.Logger) *telemetry {
 	return &telemetry{
 		builder: b,
 		logger:  logger,
-		accepted: map[transport][]metric.AddOption{
-			transportGRPC: {requestAttributes("accepted", "none", transportGRPC)},
-			transportHTTP: {requestAttributes("accepted", "none", transportHTTP)},
+		accepted: map[access.Transport][]metric.AddOption{
+			access.GRPC: {requestAttributes(access.Accepted, "none", access.GRPC)},
+			access.HTTP: {requestAttributes(access.Accepted, "none", access.HTTP)},
 		},
 		positive: []metric.AddOption{attributes(attribute.String("cache", "positive"))},
 		negative: []metric.AddOption{attributes(attribute.String("cache", "negative"))},
@@ -57,22 +54,21 @@ func attributes(kvs ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(kvs...))
 }
 
-func requestAttributes(outcome, reason string, t transport) metric.MeasurementOption {
-	return attributes(attribute.String("outcome", outcome), attribute.String("reason", reason), attribute.String("transport", string(t)))
+func requestAttributes(outcome access.Outcome, reason string, t access.Transport) metric.MeasurementOption {
+	return attributes(attribute.String("outcome", string(outcome)), attribute.String("reason", reason), attribute.String("transport", string(t)))
 }
 
-// countAcceptance counts a request that a door lets in, once.
-func (e *gateExtension) countAcceptance(ctx context.Context, a *identity.Admission, t transport) {
-	if a.Settle() {
-		e.telemetry.builder.ApikeyauthRequests.Add(ctx, 1, e.telemetry.accepted[t]...)
+// countRequest counts an ingest request when it has ended.
+func (t *telemetry) countRequest(ctx context.Context, r *access.Request) {
+	options := t.accepted[r.Transport]
+	if r.Outcome != access.Accepted {
+		options = []metric.AddOption{requestAttributes(r.Outcome, r.Reason, r.Transport)}
 	}
-}
-
-// countRefusal counts a request that a door refuses, once. The admission is
-// nil where no key was recognized.
-func (e *gateExtension) countRefusal(ctx context.Context, a *identity.Admission, r *identity.Refusal, t transport) {
-	if a == nil || a.Settle() {
-		e.telemetry.builder.ApikeyauthRequests.Add(ctx, 1, requestAttributes("refused", string(r.Reason), t))
+	t.builder.ApikeyauthRequests.Add(ctx, max(r.Requests, 1), options...)
+	if t.perKey && r.KeyID != "" {
+		key := metric.WithAttributeSet(attribute.NewSet(attribute.String("key_id", r.KeyID), attribute.String("outcome", string(r.Outcome))))
+		t.builder.ApikeyauthKeyRequests.Add(ctx, max(r.Requests, 1), key)
+		t.builder.ApikeyauthKeyItems.Add(ctx, r.Items, key)
 	}
 }
 
@@ -118,12 +114,45 @@ func (t *telemetry) countPrepareError(ctx context.Context, err error) {
 	t.builder.ApikeyauthStoreErrors.Add(ctx, 1, t.counts)
 }
 
-// watch reports how many keys are counted in memory.
-func (t *telemetry) watch(l *limits) error {
-	return t.builder.RegisterApikeyauthLimitKeysCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(l.counter.Len()))
-		return nil
-	})
+// countCall counts a call of the admin API.
+func (t *telemetry) countCall(ctx context.Context, r *access.Request) {
+	reason := cmp.Or(r.Reason, "none")
+	t.builder.ApikeyauthAPICalls.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("outcome", string(r.Outcome)), attribute.String("reason", reason))))
+}
+
+// countDelivery counts an attempt to tell somebody of alerts.
+func (t *telemetry) countDelivery(receiver string, r alert.Result) {
+	t.builder.ApikeyauthAlertDeliveries.Add(context.Background(), 1, metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("receiver", receiver), attribute.String("result", string(r)))))
+}
+
+// countFlush counts a flush of usage and access logs.
+func (t *telemetry) countFlush(ctx context.Context, took time.Duration, err error) {
+	t.builder.ApikeyauthInsightFlushDuration.Record(ctx, took.Seconds())
+	if err != nil {
+		t.builder.ApikeyauthInsightFlushErrors.Add(ctx, 1)
+	}
+}
+
+// watch reports what is there whenever metrics are collected.
+func (t *telemetry) watch(e *gateExtension) error {
+	return errors.Join(
+		t.builder.RegisterApikeyauthLimitKeysCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(e.limits.counter.Len()))
+			return nil
+		}),
+		t.builder.RegisterApikeyauthAccessLogDroppedLinesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(e.insight.dropped())
+			return nil
+		}),
+		t.builder.RegisterApikeyauthAlertsFiringCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for kind, n := range e.alerts.Firing() {
+				o.Observe(int64(n), metric.WithAttributeSet(attribute.NewSet(attribute.String("kind", string(kind)))))
+			}
+			return nil
+		}),
+	)
 }
 
 func (t *telemetry) shutdown() { t.builder.Shutdown() }

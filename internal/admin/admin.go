@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
@@ -53,6 +53,14 @@ type Options struct {
 	// LastUses tells when the secrets of a key were last used. Nil means what
 	// the store knows.
 	LastUses func(ctx context.Context, keyID string) ([]store.Use, error)
+	// Record is told what became of each call that needs a key, without its time.
+	// Nil means that nobody keeps account.
+	Record func(*access.Request)
+	// Usage, AccessLog and Alerts tell what is known of requests. Nil means that
+	// nobody knows.
+	Usage     Usage
+	AccessLog AccessLog
+	Alerts    Alerts
 	// Ready is asked by /readyz; an error means not ready. Nil means always.
 	Ready func(context.Context) error
 	// Backup writes all records, as of one moment, in a format that shows
@@ -82,6 +90,10 @@ type service struct {
 	plans         *limit.Plans
 	state         func(context.Context, string, *limit.Policy) (limit.State, error) // nil where nobody knows
 	lastUses      func(context.Context, string) ([]store.Use, error)
+	recordCall    func(*access.Request) // nil where nobody keeps account
+	usage         Usage                 // nil where nobody knows
+	accessLog     AccessLog             // likewise
+	alerts        Alerts                // likewise
 	ready         func(context.Context) error
 	backup        func(context.Context, io.Writer) error // nil where there is none
 	backupRecords func(context.Context) (uint64, error)  // likewise
@@ -89,7 +101,7 @@ type service struct {
 	clock         func() time.Time
 	log           *zap.Logger
 	spec          *spec
-	secrets       *regexp.Regexp // finds API keys in texts
+	secrets       credential.Redactor
 	refusals      *refusalLog
 	applying      sync.Mutex // lest two documents are mixed
 }
@@ -109,9 +121,10 @@ func New(o Options) (http.Handler, error) {
 	s := &service{
 		store: o.Store, door: o.Door, format: o.Format,
 		plans: o.Plans, state: o.State, lastUses: o.LastUses, ready: o.Ready,
+		recordCall: o.Record, usage: o.Usage, accessLog: o.AccessLog, alerts: o.Alerts,
 		backup: o.Backup, backupRecords: o.BackupRecords, lifetime: o.Lifetime,
 		clock: o.Clock, log: o.Logger, spec: document,
-		secrets: secretPattern(o.Format.Prefix), refusals: newRefusalLog(),
+		secrets: o.Format.Redactor(), refusals: newRefusalLog(),
 	}
 	s.fillDefaults()
 	return s.handler(), nil

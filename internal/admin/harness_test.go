@@ -53,6 +53,7 @@ type harness struct {
 	// whole before it is sent.
 	unchecked http.Handler
 
+	books    *books
 	charges  bool // keys are charged for calls
 	clock    atomic.Pointer[time.Time]
 	unready  atomic.Pointer[error]
@@ -92,6 +93,9 @@ func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
 		Clock:         h.now,
 		Logger:        zap.New(core), Version: "test",
 	}
+	books := newBooks(h.now)
+	options.Record, options.Usage, options.AccessLog, options.Alerts = books.record, books, books, books.alertsOf(backend)
+	h.books = books
 	edit(&options)
 	h.unchecked, err = New(options)
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -50,6 +51,17 @@ POST   /api-keys        other  | 401    403    403    201   403    403    403   
 POST   /api-keys        system | 401    403    403    201   403    403    403      201
 POST   /api-keys        digest | 401    403    403    201   403    403    403      201
 GET    /api-keys        -      | 401    200    200    200   200    403    403      200
+
+GET    /api-keys/{id}/usage own    | 401 200   200    200   200    -      -        -
+GET    /api-keys/{id}/usage other  | 401 404   404    200   404    403    403      200
+GET    /api-keys/{id}/usage system | 401 404   404    200   404    403    403      200
+GET    /api-keys/{id}/access-logs own    | 401 200 200 200  200    -      -        -
+GET    /api-keys/{id}/access-logs other  | 401 404 404 200  404    403    403      200
+GET    /api-keys/{id}/access-logs system | 401 404 404 200  404    403    403      200
+GET    /access-logs     -      | 401    200    200    200   200    403    403      200
+GET    /usage           -      | 401    403    403    200   403    403    403      200
+GET    /usage/top       -      | 401    403    403    200   403    403    403      200
+GET    /alerts          -      | 401    200    200    200   200    403    403      200
 
 GET    /users/{id}      own    | 401    200    200    200   200    -      -        -
 GET    /users/{id}      other  | 401    404    404    200   404    403    403      200
@@ -309,7 +321,7 @@ func TestARefusalWhoseRecordIsLostIsCounted(t *testing.T) {
 func TestAnIDThatIsAKeyIsNotKept(t *testing.T) {
 	h := newHarness(t)
 	h.revoke("", h.admin)
-	assert.Equal(t, redacted, h.newestAudit().Target)
+	assert.Equal(t, credential.Redacted, h.newestAudit().Target)
 	h.revoke("", strings.Repeat("%E2%82%AC", 100))
 	assert.Equal(t, strings.Repeat("€", 85), h.newestAudit().Target, "nor is more than a record can hold")
 	h.revoke("", "a%00%FFb")

@@ -52,6 +52,7 @@ const (
 	codeNoBackup         code = "backup_unsupported"
 	codeStoreUnavailable code = "store_unavailable"
 	codeNotReady         code = "not_ready"
+	codeNoInsight        code = "insight_unavailable"
 )
 
 const (
@@ -92,6 +93,7 @@ var statusOf = map[code]int{
 	codeNoBackup:         http.StatusNotImplemented,
 	codeStoreUnavailable: http.StatusServiceUnavailable,
 	codeNotReady:         http.StatusServiceUnavailable,
+	codeNoInsight:        http.StatusServiceUnavailable,
 }
 
 // problem is an error that knows its answer. The detail is for the caller and
@@ -225,6 +227,7 @@ func fromUserStore(operation string, err error) error {
 // records in the audit log what the caller may not.
 func (s *service) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
+	accountIn(r.Context()).answered(p, err)
 	s.auditRefusal(r, p)
 	if p.cause != nil && !errors.Is(p.cause, context.Canceled) {
 		s.log.Error("admin API: request failed",

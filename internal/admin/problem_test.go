@@ -138,6 +138,11 @@ func TestEveryCodeIsReachable(t *testing.T) {
 		"Internal Server Error internal_error":  failing("CreateKey", nil, createPlain), // panics
 		"Not Implemented backup_unsupported":    func() answer { return unbacked.get(unbacked.admin, "/backup") },
 		"Service Unavailable store_unavailable": failing("CreateKey", errors.New("disk on fire"), createPlain),
+		"Service Unavailable insight_unavailable": func() answer {
+			h.books.err = errors.New("disk on fire")
+			defer func() { h.books.err = nil }()
+			return h.get(h.admin, "/usage")
+		},
 		"Service Unavailable not_ready": func() answer {
 			cause := errors.New("disk on fire")
 			h.unready.Store(&cause)

@@ -50,7 +50,7 @@ func (m guardedMux) HandleFunc(pattern string, handler func(http.ResponseWriter,
 
 // guard authenticates, charges and validates a request.
 func (s *service) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.accounted(func(w http.ResponseWriter, r *http.Request) {
 		admission, err := s.admissionOf(r)
 		if err != nil {
 			s.writeProblem(w, r, err)
@@ -91,6 +91,7 @@ func callerIn(ctx context.Context) caller { return ctx.Value(callerKey{}).(calle
 // admissionOf returns the admission of a request whose key may make calls.
 func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
 	admission, err := s.door.Authenticate(r)
+	accountIn(r.Context()).admitted(admission, err)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +108,11 @@ func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
 // path that is not clean is no path of ours: the mux would redirect it, and a
 // redirected write is lost.
 func (s *service) dispatch(mux *http.ServeMux) http.Handler {
+	verify := s.accounted(s.verify)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isVerify(r.URL.Path) { // before the mux, to which not every path is one
-			s.verify(w, r)
+			r.Pattern = verifyPattern // no mux has set it
+			verify(w, r)
 			return
 		}
 		fallback, pattern := mux.Handler(r)

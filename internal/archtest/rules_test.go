@@ -25,12 +25,27 @@ var rules = []rule{
 
 	// Records. A backend sees the contract and nothing that uses it.
 	{pkg: "internal/store", may: []string{"internal/identity", "internal/limit"}},
-	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/identity", "internal/limit"}},
+	{pkg: "internal/store/cursor", may: []string{"internal/store"}},
+	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/store/cursor", "internal/identity", "internal/limit"}},
 	{pkg: "internal/store/storetest", may: []string{"internal/store", "internal/identity", "internal/limit"}},
+
+	// What may be lost: an ordered map, and its backend.
+	{pkg: "internal/kv"},
+	{pkg: "internal/kv/badgerkv", may: []string{"internal/kv"}},
+	{pkg: "internal/kv/kvtest", may: []string{"internal/kv"}},
+
+	// What became of requests, and what is made of it.
+	{pkg: "internal/access", may: []string{"internal/identity"}},
+	{pkg: "internal/geo"},
+	{pkg: "internal/geo/geotest"},
+	{pkg: "internal/accesslog", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor"}},
+	{pkg: "internal/alert/...", may: []string{
+		"internal/access", "internal/alert/...", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor",
+	}},
 
 	// What is done with them.
 	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
-	{pkg: "internal/usage", may: []string{"internal/identity", "internal/store"}},
+	{pkg: "internal/usage", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/store"}},
 	{pkg: "internal/audit", may: []string{"internal/clientip", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/declaration", may: []string{
 		"internal/credential", "internal/clientip", "internal/identity", "internal/store", "internal/limit",
@@ -45,8 +60,8 @@ var rules = []rule{
 
 	// The admin API.
 	{pkg: "internal/admin", may: []string{
-		"internal/admin/...", "internal/audit", "internal/clientip", "internal/credential", "internal/declaration",
-		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/store",
+		"internal/access", "internal/accesslog", "internal/admin/...", "internal/alert", "internal/audit", "internal/clientip", "internal/credential", "internal/declaration",
+		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/store", "internal/usage",
 	}},
 	{pkg: "internal/admin/api", may: []string{"internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
 	{pkg: "internal/admin/client"},
@@ -77,6 +92,6 @@ var rules = []rule{
 // confined are dependencies that only some packages may import, so that they
 // can be replaced there.
 var confined = []rule{
-	{pkg: "github.com/dgraph-io/badger/...", may: []string{"internal/store/badgerstore"}},
+	{pkg: "github.com/dgraph-io/badger/...", may: []string{"internal/store/badgerstore", "internal/kv/badgerkv"}},
 	{pkg: "github.com/dgraph-io/ristretto/...", may: []string{"internal/keyring"}},
 }

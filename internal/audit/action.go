@@ -27,5 +27,6 @@ const (
 	KeyIntrospect    = "key.introspect"
 	UserRead         = "user.read"
 	AuditRead        = "audit.read"
+	AccessRead       = "access.read" // usage, access logs and alerts
 	DeclarationApply = "declaration.apply"
 )

@@ -59,14 +59,16 @@ func TestWhatPassesAndWhatIsRefusedIsCounted(t *testing.T) {
 		s.send(t, c, logs, spoofedLogs(), good.bearer())
 	}
 	assert.Equal(t, map[string]float64{
-		`otelcol_apikeyauth_requests{outcome="accepted",reason="none",transport="grpc"}`:         4,
-		`otelcol_apikeyauth_requests{outcome="accepted",reason="none",transport="http"}`:         8,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="no_credential",transport="grpc"}`: 1,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="no_credential",transport="http"}`: 2,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="revoked_key",transport="grpc"}`:   1,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="revoked_key",transport="http"}`:   2,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="unknown_key",transport="grpc"}`:   1,
-		`otelcol_apikeyauth_requests{outcome="refused",reason="unknown_key",transport="http"}`:   2,
+		`otelcol_apikeyauth_requests{outcome="accepted",reason="none",transport="grpc"}`:               3,
+		`otelcol_apikeyauth_requests{outcome="accepted",reason="none",transport="http"}`:               6,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="project_not_allowed",transport="grpc"}`: 1,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="project_not_allowed",transport="http"}`: 2,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="no_credential",transport="grpc"}`:       1,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="no_credential",transport="http"}`:       2,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="revoked_key",transport="grpc"}`:         1,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="revoked_key",transport="http"}`:         2,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="unknown_key",transport="grpc"}`:         1,
+		`otelcol_apikeyauth_requests{outcome="refused",reason="unknown_key",transport="http"}`:         2,
 	}, c.scrape(t, "otelcol_apikeyauth_requests"))
 	assert.Equal(t, map[string]float64{
 		`otelcol_apikey_accepted_items{signal="traces"}`:                              9,

@@ -77,37 +77,42 @@ type Request struct {
 // Authenticate says whose request it is; exactly one of its results is set. An
 // admission from an address that the key does not allow is returned with that
 // refusal recorded in it.
-func (g *Gate) Authenticate(ctx context.Context, r Request) (*identity.Admission, *identity.Refusal) {
+func (g *Gate) Authenticate(ctx context.Context, r Request) (*identity.Admission, *identity.Denial) {
+	arrival := g.arrival(r)
 	secret, refusal := g.credential(r)
 	if refusal != nil {
-		return nil, refusal
+		return nil, &identity.Denial{Refusal: refusal, Arrival: arrival}
 	}
 	digest := secret.Digest()
 	id, refusal, cached := g.keyring.Cached(digest)
 	if !cached {
-		id, refusal = g.fetch(ctx, r, digest)
+		id, refusal = g.fetch(ctx, arrival, digest)
 	}
 	if refusal != nil {
-		return nil, refusal
+		return nil, g.deny(refusal, arrival, id, secret)
 	}
-	return g.admit(r, id), nil
+	return g.admit(arrival, id), nil
 }
 
 // AuthenticateFromMemory is Authenticate for callers that must not wait for
 // the store. It reports false where only the store can tell.
-func (g *Gate) AuthenticateFromMemory(r Request) (*identity.Admission, *identity.Refusal, bool) {
+func (g *Gate) AuthenticateFromMemory(r Request) (*identity.Admission, *identity.Denial, bool) {
+	arrival := g.arrival(r)
 	secret, refusal := g.credential(r)
 	if refusal != nil {
-		return nil, refusal, true
+		return nil, &identity.Denial{Refusal: refusal, Arrival: arrival}, true
 	}
 	id, refusal, cached := g.keyring.Cached(secret.Digest())
 	if !cached {
-		refusal = g.throttled(g.ClientAddr(r))
+		refusal = g.throttled(arrival)
 	}
-	if !cached || refusal != nil {
-		return nil, refusal, refusal != nil
+	if refusal != nil {
+		return nil, g.deny(refusal, arrival, id, secret), true
 	}
-	return g.admit(r, id), nil, true
+	if !cached {
+		return nil, nil, false
+	}
+	return g.admit(arrival, id), nil, true
 }
 
 // Authorize checks the scope for signal. It returns the refusal recorded in
@@ -125,28 +130,47 @@ func (g *Gate) Authorize(a *identity.Admission, signal identity.Signal) *identit
 // ClientAddr returns the address of the client behind any trusted proxies.
 func (g *Gate) ClientAddr(r Request) netip.Addr { return g.clients.Resolve(r.Peer, r.Headers) }
 
-func (g *Gate) admit(r Request, id *identity.Identity) *identity.Admission {
+// deny makes a denial. Of an address that presents many keys which do not exist
+// it does not tell them apart: it has a refusal for all of them.
+func (g *Gate) deny(refusal *identity.Refusal, arrival identity.Arrival, id *identity.Identity, secret credential.Secret) *identity.Denial {
+	d := &identity.Denial{Refusal: refusal, Arrival: arrival, Key: id}
+	if id == nil && refusal.Reason != identity.TooManyFailures {
+		d.Hint = secret.Hint()
+	}
+	return d
+}
+
+func (g *Gate) arrival(r Request) identity.Arrival {
+	return identity.Arrival{At: g.now(), Address: g.ClientAddr(r)}
+}
+
+func (g *Gate) admit(arrival identity.Arrival, id *identity.Identity) *identity.Admission {
 	a := identity.NewAdmission(id, g)
+	a.Arrival = arrival
 	a.Tab = limit.NewTab(g.counter, g.clock, id.KeyID, id.Limits)
-	if len(id.AllowedIPs) > 0 && !id.AllowsAddress(g.ClientAddr(r)) {
+	if len(id.AllowedIPs) > 0 && !id.AllowsAddress(arrival.Address) {
 		a.Refuse(refuseAddress)
 		return a // the key was shown where it must not be, which is no use of it
 	}
 	if g.uses != nil {
-		g.uses.Used(id, g.now())
+		g.uses.Used(id, arrival.At)
 	}
 	return a
 }
 
 // Judge says what a key stands for, wherever it is used from, and does not
-// charge it; exactly one of its results is set. It is for callers that are
+// charge it; with a refusal the identity is nil. It is for callers that are
 // trusted: guessing is not throttled.
 func (g *Gate) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
 	secret, err := g.format.Parse(key)
 	if err != nil {
 		return nil, refuseCredential(err)
 	}
-	return g.keyring.Lookup(ctx, secret.Digest())
+	id, refusal := g.keyring.Lookup(ctx, secret.Digest())
+	if refusal != nil {
+		return nil, refusal
+	}
+	return id, nil
 }
 
 // Credential returns the key of a request, the zero Secret where there is none
@@ -172,8 +196,8 @@ func (g *Gate) credential(r Request) (credential.Secret, *identity.Refusal) {
 
 // throttled refuses a client that has presented too many unknown keys: what is
 // not in memory then waits. It returns nil for any other.
-func (g *Gate) throttled(addr netip.Addr) *identity.Refusal {
-	ok, wait := g.throttle.Allow(g.now(), addr)
+func (g *Gate) throttled(arrival identity.Arrival) *identity.Refusal {
+	ok, wait := g.throttle.Allow(arrival.At, arrival.Address)
 	if ok {
 		return nil
 	}
@@ -182,14 +206,13 @@ func (g *Gate) throttled(addr netip.Addr) *identity.Refusal {
 }
 
 // fetch asks the store, unless the client is throttled.
-func (g *Gate) fetch(ctx context.Context, r Request, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
-	addr := g.ClientAddr(r)
-	if refusal := g.throttled(addr); refusal != nil {
+func (g *Gate) fetch(ctx context.Context, arrival identity.Arrival, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
+	if refusal := g.throttled(arrival); refusal != nil {
 		return nil, refusal
 	}
 	id, refusal := g.keyring.Fetch(ctx, digest)
 	if refusal != nil && refusal.Reason == identity.UnknownKey {
-		g.throttle.Fail(g.now(), addr)
+		g.throttle.Fail(g.now(), arrival.Address)
 	}
 	return id, refusal
 }

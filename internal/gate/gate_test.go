@@ -214,7 +214,7 @@ func TestGuessingIsThrottledPerAddress(t *testing.T) {
 	require.Nil(t, refusal)
 	require.Eventually(t, func() bool { _, _, ok := f.AuthenticateFromMemory(held); return ok }, 5*time.Second, time.Millisecond)
 
-	guess := func(addr string) *identity.Refusal {
+	guess := func(addr string) *identity.Denial {
 		r := request(mint())
 		r.Peer = netip.MustParseAddr(addr)
 		_, refusal := f.Authenticate(t.Context(), r)

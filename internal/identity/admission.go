@@ -39,6 +39,11 @@ type Admission struct {
 	// OverLimitCode is the code of refusals for being over a limit, where it is
 	// not to be RESOURCE_EXHAUSTED. Set it before the admission is shared.
 	OverLimitCode codes.Code
+	// Arrival is set by the gate.
+	Arrival Arrival
+	// Measured says that the door counts the bytes of the request, so that the
+	// processor need not. Set it before the admission is shared.
+	Measured bool
 
 	issuer  any
 	settled atomic.Bool
@@ -46,6 +51,11 @@ type Admission struct {
 	mu        sync.Mutex // guards the rest
 	refusal   *Refusal
 	rejection [signalCount]Rejection
+	passings  []passing
+	few       [1]passing // for passings to start with
+	dropped   [signalCount]int64
+	failed    bool
+	unwatch   func() bool // ends what EndWith began
 }
 
 var _ client.AuthData = (*Admission)(nil)

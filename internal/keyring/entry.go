@@ -27,17 +27,17 @@ type entry struct {
 func (e *entry) unknown() bool { return e.identity == nil }
 
 // answer judges the entry at now: expiry is exact, however long ago the entry
-// was cached.
+// was cached. Of a key that exists it returns the identity beside the refusal.
 func (e *entry) answer(now time.Time) (*identity.Identity, *identity.Refusal) {
 	switch {
 	case e.unknown():
 		return nil, refuseUnknown
 	case e.refusal != nil:
-		return nil, e.refusal
+		return e.identity, e.refusal
 	case e.ended(now) && e.replaced:
-		return nil, refuseReplaced
+		return e.identity, refuseReplaced
 	case e.ended(now):
-		return nil, refuseExpired
+		return e.identity, refuseExpired
 	}
 	return e.identity, nil
 }

@@ -115,8 +115,8 @@ func New(o Options) (*Keyring, error) {
 func (k *Keyring) Close() { k.cache.close() }
 
 // Cached answers from memory alone and never blocks. It reports false where
-// only the store can tell; otherwise exactly one of identity and refusal is
-// set.
+// only the store can tell. A refusal says why the key may not be used, and whose
+// identity it is, if any, is for accounts alone.
 func (k *Keyring) Cached(digest credential.Digest) (*identity.Identity, *identity.Refusal, bool) {
 	e := k.current(digest)
 	k.observer.CacheRead(e != nil, e != nil && e.unknown())
@@ -127,8 +127,8 @@ func (k *Keyring) Cached(digest credential.Digest) (*identity.Identity, *identit
 	return id, refusal, true
 }
 
-// Lookup answers from memory, else from the store. Exactly one of its results
-// is set.
+// Lookup answers from memory, else from the store. Its results are those of
+// Cached.
 func (k *Keyring) Lookup(ctx context.Context, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
 	if id, refusal, ok := k.Cached(digest); ok {
 		return id, refusal

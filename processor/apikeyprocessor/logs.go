@@ -9,15 +9,17 @@ import (
 )
 
 func (p *apiKeyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	g, err := p.enter(ctx, identity.Logs, ld.LogRecordCount())
+	n := ld.LogRecordCount()
+	g, err := p.enter(ctx, identity.Logs, n, n)
 	if err != nil {
 		return ld, err
 	}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool { return g.refuses(rl.Resource()) })
-	if err := g.checkProjects(ld.LogRecordCount()); err != nil {
+	n = ld.LogRecordCount()
+	if err := g.checkProjects(n, n); err != nil {
 		return ld, err
 	}
-	if err := g.spend(g.items, func() int { return new(plog.ProtoMarshaler).LogsSize(ld) }); err != nil {
+	if err := g.spend(func() int { return new(plog.ProtoMarshaler).LogsSize(ld) }); err != nil {
 		return ld, err
 	}
 	for _, rl := range ld.ResourceLogs().All() {

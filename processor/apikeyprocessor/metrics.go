@@ -10,15 +10,17 @@ import (
 )
 
 func (p *apiKeyProcessor) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	g, err := p.enter(ctx, identity.Metrics, md.DataPointCount())
+	n := md.DataPointCount()
+	g, err := p.enter(ctx, identity.Metrics, n, n)
 	if err != nil {
 		return md, err
 	}
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool { return g.refuses(rm.Resource()) })
-	if err := g.checkProjects(md.DataPointCount()); err != nil {
+	n = md.DataPointCount()
+	if err := g.checkProjects(n, n); err != nil {
 		return md, err
 	}
-	if err := g.spend(g.items, func() int { return new(pmetric.ProtoMarshaler).MetricsSize(md) }); err != nil {
+	if err := g.spend(func() int { return new(pmetric.ProtoMarshaler).MetricsSize(md) }); err != nil {
 		return md, err
 	}
 	for _, rm := range md.ResourceMetrics().All() {

@@ -47,7 +47,7 @@ func watchProfiles(next xconsumer.Profiles) (xconsumer.Profiles, error) {
 // watch passes a request on. The processor has seen its admission.
 func watch(ctx context.Context, pass func() error) error {
 	a, ok := client.FromContext(ctx).Auth.(*identity.Admission)
-	if !ok || a.Tab == nil {
+	if !ok {
 		return pass()
 	}
 	if !a.Tab.Hold() { // its place was given to another when the client went away
@@ -55,6 +55,9 @@ func watch(ctx context.Context, pass func() error) error {
 	}
 	passed := false
 	defer func() { // deferred for the sake of panics
+		if !passed {
+			a.Fail()
+		}
 		if !passed && ctx.Err() == nil {
 			a.Tab.Fail()
 		}

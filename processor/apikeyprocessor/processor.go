@@ -57,15 +57,18 @@ type passage struct {
 	*apiKeyProcessor
 	ctx       context.Context //nolint:containedctx // lives as long as the call
 	signal    identity.Signal
-	items     int // what is left to pass
+	items     int // what is left to pass, as OTLP counts it
+	units     int // the same as limits count it
 	admission *identity.Admission
 	refused   refusedProjects
+	dropped   int // units of refused projects
 	removed   int // spoofed attributes
 }
 
 // enter starts the passage of a request with that many items, or refuses it.
-func (p *apiKeyProcessor) enter(ctx context.Context, signal identity.Signal, items int) (*passage, error) {
-	g := &passage{apiKeyProcessor: p, ctx: ctx, signal: signal, items: items}
+// Units are the items as limits count them: of profiles their samples.
+func (p *apiKeyProcessor) enter(ctx context.Context, signal identity.Signal, items, units int) (*passage, error) {
+	g := &passage{apiKeyProcessor: p, ctx: ctx, signal: signal, items: items, units: units}
 	a, ok := client.FromContext(ctx).Auth.(*identity.Admission)
 	if !ok || !p.authenticator.Issued(a) {
 		return nil, g.refuse(refuseNoIdentity)
@@ -84,6 +87,7 @@ func (p *apiKeyProcessor) enter(ctx context.Context, signal identity.Signal, ite
 func (g *passage) refuse(r *identity.Refusal) error {
 	if g.admission != nil {
 		g.admission.Refuse(r)
+		g.admission.Drop(g.signal, int64(g.dropped+g.units))
 		g.admission.Tab.Fail()
 	}
 	g.countRefused(g.items, r.Reason)
@@ -91,8 +95,8 @@ func (g *passage) refuse(r *identity.Refusal) error {
 }
 
 // checkProjects refuses the request if nothing of it may pass, and otherwise
-// records what was dropped: all but the remaining items.
-func (g *passage) checkProjects(remaining int) error {
+// records what was dropped: all but the remaining items and units.
+func (g *passage) checkProjects(remaining, units int) error {
 	if len(g.refused) == 0 {
 		return nil
 	}
@@ -102,20 +106,24 @@ func (g *passage) checkProjects(remaining int) error {
 	dropped := g.items - remaining
 	g.admission.Reject(g.signal, int64(dropped), g.refused.message())
 	g.countRefused(dropped, identity.ProjectNotAllowed)
-	g.items = remaining
+	g.dropped = g.units - units
+	g.items, g.units = remaining, units
+	g.admission.Drop(g.signal, int64(g.dropped))
 	return nil
 }
 
-// spend charges what passes. Size returns its bytes, and is called only where a
-// limit is on them: measuring walks through all of the telemetry.
-func (g *passage) spend(items int, size func() int) error {
-	bytes := 0
-	if g.admission.Tab.Counts(g.signal.Traffic(), limit.Bytes) {
+// spend charges what passes, and notes it. Size returns its bytes, and is called
+// only where a limit is on them, or no door has counted those of the request:
+// measuring walks through all of the telemetry.
+func (g *passage) spend(size func() int) error {
+	a, on, bytes := g.admission, g.signal.Traffic(), 0
+	if !a.Measured || a.Tab.Counts(on, limit.Bytes) {
 		bytes = size()
 	}
-	if refusal := g.admission.Spend(g.ctx, g.apiKeyProcessor, g.signal.Traffic(), int64(items), int64(bytes)); refusal != nil {
+	if refusal := a.Spend(g.ctx, g.apiKeyProcessor, on, int64(g.units), int64(bytes)); refusal != nil {
 		return g.refuse(refusal)
 	}
+	a.Pass(g.apiKeyProcessor, g.signal, int64(g.units), int64(bytes))
 	return nil
 }
 

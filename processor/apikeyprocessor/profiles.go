@@ -10,15 +10,15 @@ import (
 )
 
 func (p *apiKeyProcessor) processProfiles(ctx context.Context, pd pprofile.Profiles) (pprofile.Profiles, error) {
-	g, err := p.enter(ctx, identity.Profiles, pd.ProfileCount())
+	g, err := p.enter(ctx, identity.Profiles, pd.ProfileCount(), pd.SampleCount())
 	if err != nil {
 		return pd, err
 	}
 	pd.ResourceProfiles().RemoveIf(func(rp pprofile.ResourceProfiles) bool { return g.refuses(rp.Resource()) })
-	if err := g.checkProjects(pd.ProfileCount()); err != nil {
+	if err := g.checkProjects(pd.ProfileCount(), pd.SampleCount()); err != nil {
 		return pd, err
 	}
-	if err := g.spend(pd.SampleCount(), func() int { return new(pprofile.ProtoMarshaler).ProfilesSize(pd) }); err != nil {
+	if err := g.spend(func() int { return new(pprofile.ProtoMarshaler).ProfilesSize(pd) }); err != nil {
 		return pd, err
 	}
 	dictionary := profileAttributes{dictionary: pd.Dictionary()}

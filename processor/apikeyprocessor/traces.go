@@ -9,15 +9,17 @@ import (
 )
 
 func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	g, err := p.enter(ctx, identity.Traces, td.SpanCount())
+	n := td.SpanCount()
+	g, err := p.enter(ctx, identity.Traces, n, n)
 	if err != nil {
 		return td, err
 	}
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool { return g.refuses(rs.Resource()) })
-	if err := g.checkProjects(td.SpanCount()); err != nil {
+	n = td.SpanCount()
+	if err := g.checkProjects(n, n); err != nil {
 		return td, err
 	}
-	if err := g.spend(g.items, func() int { return new(ptrace.ProtoMarshaler).TracesSize(td) }); err != nil {
+	if err := g.spend(func() int { return new(ptrace.ProtoMarshaler).TracesSize(td) }); err != nil {
 		return td, err
 	}
 	for _, rs := range td.ResourceSpans().All() {

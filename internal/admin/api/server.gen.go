@@ -22,6 +22,129 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
+// Defines values for AccessKeyType.
+const (
+	AccessKeyTypeNone   AccessKeyType = "none"
+	AccessKeyTypeSystem AccessKeyType = "system"
+	AccessKeyTypeUser   AccessKeyType = "user"
+)
+
+// Valid indicates whether the value is a known member of the AccessKeyType enum.
+func (e AccessKeyType) Valid() bool {
+	switch e {
+	case AccessKeyTypeNone:
+		return true
+	case AccessKeyTypeSystem:
+		return true
+	case AccessKeyTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessOutcome.
+const (
+	AccessOutcomeAccepted AccessOutcome = "accepted"
+	AccessOutcomeFailed   AccessOutcome = "failed"
+	AccessOutcomeRefused  AccessOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the AccessOutcome enum.
+func (e AccessOutcome) Valid() bool {
+	switch e {
+	case AccessOutcomeAccepted:
+		return true
+	case AccessOutcomeFailed:
+		return true
+	case AccessOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessRecordTransport.
+const (
+	AccessRecordTransportGrpc AccessRecordTransport = "grpc"
+	AccessRecordTransportHTTP AccessRecordTransport = "http"
+)
+
+// Valid indicates whether the value is a known member of the AccessRecordTransport enum.
+func (e AccessRecordTransport) Valid() bool {
+	switch e {
+	case AccessRecordTransportGrpc:
+		return true
+	case AccessRecordTransportHTTP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertSeverity.
+const (
+	AlertSeverityInfo    AlertSeverity = "info"
+	AlertSeverityWarning AlertSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the AlertSeverity enum.
+func (e AlertSeverity) Valid() bool {
+	switch e {
+	case AlertSeverityInfo:
+		return true
+	case AlertSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertKind.
+const (
+	AlertKindErrorRate         AlertKind = "error_rate"
+	AlertKindKeyExpiring       AlertKind = "key_expiring"
+	AlertKindKeyUnused         AlertKind = "key_unused"
+	AlertKindOldSecretUsed     AlertKind = "old_secret_used"
+	AlertKindUnexpectedCountry AlertKind = "unexpected_country"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case AlertKindErrorRate:
+		return true
+	case AlertKindKeyExpiring:
+		return true
+	case AlertKindKeyUnused:
+		return true
+	case AlertKindOldSecretUsed:
+		return true
+	case AlertKindUnexpectedCountry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertState.
+const (
+	AlertStateFiring   AlertState = "firing"
+	AlertStateResolved AlertState = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the AlertState enum.
+func (e AlertState) Valid() bool {
+	switch e {
+	case AlertStateFiring:
+		return true
+	case AlertStateResolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AppliedChangeAction.
 const (
 	AppliedChangeActionCreate   AppliedChangeAction = "create"
@@ -124,6 +247,152 @@ func (e Preset) Valid() bool {
 	}
 }
 
+// Defines values for UsageStep.
+const (
+	UsageStepDay    UsageStep = "1d"
+	UsageStepHour   UsageStep = "1h"
+	UsageStepMinute UsageStep = "1m"
+)
+
+// Valid indicates whether the value is a known member of the UsageStep enum.
+func (e UsageStep) Valid() bool {
+	switch e {
+	case UsageStepDay:
+		return true
+	case UsageStepHour:
+		return true
+	case UsageStepMinute:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessKeyType defines model for AccessKeyType.
+type AccessKeyType string
+
+// AccessList A page of the access log.
+type AccessList struct {
+	Data []AccessRecord `json:"data"`
+
+	// Dropped Lines that there was no room for since the collector started; their requests are counted.
+	Dropped int64 `json:"dropped"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// AccessOutcome Let in and taken over; turned away; let in and come to nothing.
+type AccessOutcome string
+
+// AccessRecord What became of a request, or of several that are alike.
+type AccessRecord struct {
+	Address *string `json:"address"`
+	Bytes   int64   `json:"bytes"`
+
+	// Counted Whether this is a count of requests that are alike, and of one minute.
+	Counted bool `json:"counted"`
+
+	// Country null where no database of countries is configured.
+	Country *string `json:"country"`
+
+	// DurationMs How long the request took in milliseconds; of several their mean.
+	DurationMs float64 `json:"durationMs"`
+
+	// Endpoint Example: traces
+	Endpoint string `json:"endpoint"`
+
+	// Hint What may be seen of the secret that was used, where it is known: of a key that does not exist, too.
+	Hint *string `json:"hint"`
+
+	// ID The same whenever the record is read.
+	ID    string `json:"id"`
+	Items int64  `json:"items"`
+
+	// KeyID null where there was no key that exists.
+	KeyID   *string       `json:"keyId"`
+	KeyName *string       `json:"keyName"`
+	KeyType AccessKeyType `json:"keyType"`
+
+	// Outcome Let in and taken over; turned away; let in and come to nothing.
+	Outcome AccessOutcome `json:"outcome"`
+
+	// Reason Why it was refused or failed.
+	//
+	// Example: rate_limited
+	Reason       *string `json:"reason"`
+	RefusedItems int64   `json:"refusedItems"`
+
+	// Requests 1 but in counts and of streams.
+	Requests int64 `json:"requests"`
+
+	// Secret Which of the key's secrets was used; it tells them apart and is none.
+	//
+	// Example: 0f343b0931126a20
+	Secret *string `json:"secret"`
+
+	// Status The HTTP status of the answer; over gRPC the one that OTLP/HTTP has for its code.
+	//
+	// Example: 429
+	Status int `json:"status"`
+
+	// Time When the request ended; of a count, when its minute began.
+	Time      time.Time             `json:"time"`
+	Transport AccessRecordTransport `json:"transport"`
+
+	// UserAgent Of a count that of one of its requests.
+	UserAgent *string `json:"userAgent"`
+}
+
+// AccessRecordTransport defines model for AccessRecord.Transport.
+type AccessRecordTransport string
+
+// Alert Something amiss with a key.
+type Alert struct {
+	// Description What it means, and what to do.
+	Description string `json:"description"`
+
+	// ID The same as long as kind, key and subject are.
+	ID      string `json:"id"`
+	KeyID   string `json:"keyId"`
+	KeyName string `json:"keyName"`
+
+	// KeyType A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
+	KeyType KeyType   `json:"keyType"`
+	Kind    AlertKind `json:"kind"`
+	OwnerID *string   `json:"ownerId"`
+
+	// ResolvedAt null while it fires.
+	ResolvedAt *time.Time    `json:"resolvedAt"`
+	Severity   AlertSeverity `json:"severity"`
+	StartedAt  time.Time     `json:"startedAt"`
+	State      AlertState    `json:"state"`
+
+	// Subject What of the key it is about: a country, or the hint of a secret.
+	Subject *string `json:"subject"`
+	Summary string  `json:"summary"`
+
+	// UpdatedAt When its texts were brought up to date last.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// AlertSeverity defines model for Alert.Severity.
+type AlertSeverity string
+
+// AlertKind defines model for AlertKind.
+type AlertKind string
+
+// AlertList A page of alerts.
+type AlertList struct {
+	Data []Alert `json:"data"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// AlertState defines model for AlertState.
+type AlertState string
+
 // AppliedChange What was done with one record, or would be.
 type AppliedChange struct {
 	Action AppliedChangeAction `json:"action"`
@@ -169,6 +438,15 @@ type AuditOutcome = store.Outcome
 
 // AuditRecord Who did what to what.
 type AuditRecord = store.AuditView
+
+// Concurrency How many requests of a key may be under way at once, and how many are.
+type Concurrency struct {
+	// Max How many may be under way at once.
+	Max int `json:"max"`
+
+	// UnderWay How many are.
+	UnderWay int `json:"underWay"`
+}
 
 // Declaration A document that declares users and keys; see the collector's configuration, whose fields it has in camelCase.
 type Declaration = declaration.Document
@@ -346,15 +624,6 @@ type Key struct {
 
 	// Type A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 	Type KeyType `json:"type"`
-}
-
-// Concurrency The requests under way. null where any number may be, and where quotas is null.
-type Concurrency struct {
-	// Max How many may be under way at once.
-	Max int `json:"max"`
-
-	// UnderWay How many are.
-	UnderWay int `json:"underWay"`
 }
 
 // KeyCreate The key to create. Exactly one of `scopes` and `preset` is required.
@@ -551,6 +820,11 @@ type Quota struct {
 	Window Window `json:"window"`
 }
 
+// Refusals Refused requests by reason.
+//
+// Example: {"rate_limited":12}
+type Refusals map[string]int64
+
 // Role Bounds the scopes. viewer may read, member may read and write, admin may do everything.
 type Role = identity.Role
 
@@ -572,6 +846,52 @@ type ScopeInfo struct {
 	Scope Scope `json:"scope"`
 }
 
+// TopKey A key in use.
+type TopKey struct {
+	// Concurrency null where it is not bounded.
+	Concurrency *Concurrency `json:"concurrency"`
+
+	// Counts Requests, and what they brought.
+	Counts    UsageCounts `json:"counts"`
+	ErrorRate float64     `json:"errorRate"`
+	Hint      *string     `json:"hint"`
+	KeyID     string      `json:"keyId"`
+
+	// Name null where the key is not here any more.
+	Name    *string `json:"name"`
+	OwnerID *string `json:"ownerId"`
+
+	// Quota Of its limits the one nearest to exhaustion; null where it has none.
+	Quota *Quota `json:"quota"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+
+	// Type null where the key is not here any more.
+	Type *KeyType `json:"type"`
+}
+
+// TopUsage The keys in use.
+type TopUsage struct {
+	Data []TopKey `json:"data"`
+
+	// DroppedLines Lines of the access log that there was no room for since the collector started.
+	DroppedLines int64     `json:"droppedLines"`
+	From         time.Time `json:"from"`
+
+	// Keys How many keys were used, those listed and others.
+	Keys int `json:"keys"`
+
+	// Strangers Requests, and what they brought.
+	Strangers UsageCounts `json:"strangers"`
+	To        time.Time   `json:"to"`
+
+	// Total Requests, and what they brought.
+	Total UsageCounts `json:"total"`
+}
+
 // Traffic What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
 // the admin API.
 type Traffic = limit.Traffic
@@ -579,6 +899,99 @@ type Traffic = limit.Traffic
 // Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
 // of the decoded telemetry. Only `requests` are counted on `api`.
 type Unit = limit.Unit
+
+// Usage The use of a key, or of all.
+type Usage struct {
+	// Buckets The oldest first; those without any request are left out.
+	Buckets []UsageBucket `json:"buckets"`
+
+	// ByCountry The busiest first; empty where no database of countries is configured.
+	ByCountry []UsageByCountry `json:"byCountry"`
+
+	// ByEndpoint The busiest first.
+	ByEndpoint []UsageByEndpoint `json:"byEndpoint"`
+
+	// ErrorRate The part of requests that were refused or failed, 0 to 1.
+	ErrorRate float64   `json:"errorRate"`
+	From      time.Time `json:"from"`
+
+	// KeyID null of all keys together.
+	KeyID *string `json:"keyId"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+
+	// Step A minute, an hour or a day of UTC.
+	Step UsageStep `json:"step"`
+	To   time.Time `json:"to"`
+
+	// Totals Requests, and what they brought.
+	Totals UsageCounts `json:"totals"`
+}
+
+// UsageBucket defines model for UsageBucket.
+type UsageBucket struct {
+	// Counts Requests, and what they brought.
+	Counts UsageCounts `json:"counts"`
+	Start  time.Time   `json:"start"`
+}
+
+// UsageByCountry defines model for UsageByCountry.
+type UsageByCountry struct {
+	// Country ISO 3166; `ZZ` where unknown.
+	//
+	// Example: DE
+	Country string `json:"country"`
+
+	// Errors Those that were refused or failed.
+	Errors   int64 `json:"errors"`
+	Requests int64 `json:"requests"`
+}
+
+// UsageByEndpoint defines model for UsageByEndpoint.
+type UsageByEndpoint struct {
+	// Counts Requests, and what they brought.
+	Counts UsageCounts `json:"counts"`
+
+	// Endpoint A signal, `telemetry` where it is not known, or a call of this API.
+	//
+	// Example: traces
+	Endpoint string `json:"endpoint"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+}
+
+// UsageCounts Requests, and what they brought.
+type UsageCounts struct {
+	// Accepted Let in, and taken over by what is behind the gate, or carried out by this API.
+	Accepted int64 `json:"accepted"`
+
+	// Bytes Of the bodies, decompressed, as far as they were read.
+	Bytes int64 `json:"bytes"`
+
+	// Failed Let in, and come to nothing behind the gate.
+	Failed int64 `json:"failed"`
+
+	// Items Spans, data points, log records and samples of accepted requests.
+	Items int64 `json:"items"`
+
+	// Refused Turned away by the gate.
+	Refused int64 `json:"refused"`
+
+	// RefusedItems Items that the gate refused, as far as it saw them: a request that is refused before it is decoded has none.
+	RefusedItems int64 `json:"refusedItems"`
+
+	// Requests All of them: those accepted, refused and failed.
+	Requests int64 `json:"requests"`
+}
+
+// UsageStep A minute, an hour or a day of UTC.
+type UsageStep string
 
 // User A person or team that keys belong to.
 type User struct {
@@ -667,6 +1080,15 @@ type Whoami struct {
 // Example: 1m
 type Window = limit.Window
 
+// AccessEndpoint defines model for AccessEndpoint.
+type AccessEndpoint = string
+
+// AccessFrom defines model for AccessFrom.
+type AccessFrom = time.Time
+
+// AccessTo defines model for AccessTo.
+type AccessTo = time.Time
+
 // DryRun defines model for DryRun.
 type DryRun = bool
 
@@ -676,11 +1098,62 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// KeyID Example: key_6xkq2m7vdn3wslc4hpab
+type KeyID = string
+
 // PageCursor defines model for PageCursor.
 type PageCursor = string
 
 // PageLimit defines model for PageLimit.
 type PageLimit = int
+
+// UsageFrom defines model for UsageFrom.
+type UsageFrom = time.Time
+
+// UsageTo defines model for UsageTo.
+type UsageTo = time.Time
+
+// ListAccessParams defines parameters for ListAccess.
+type ListAccessParams struct {
+	// Type Only requests with keys of this type; `none`: without a key that exists.
+	Type *AccessKeyType `form:"type,omitempty" json:"type,omitempty"`
+
+	// Outcome Only requests with this outcome.
+	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
+	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+
+	// From Only requests that ended at this time or later; counts from the minute on that it lies in.
+	From *AccessFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only requests that ended before this time.
+	To *AccessTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// State Only alerts in this state.
+	State *AlertState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind Only alerts of this kind.
+	Kind *AlertKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// KeyID Only alerts of the key with this id.
+	KeyID *string `form:"keyId,omitempty" json:"keyId,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
@@ -724,6 +1197,27 @@ type UpdateKeyParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListKeyAccessParams defines parameters for ListKeyAccess.
+type ListKeyAccessParams struct {
+	// Outcome Only requests with this outcome.
+	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
+	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+
+	// From Only requests that ended at this time or later; counts from the minute on that it lies in.
+	From *AccessFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only requests that ended before this time.
+	To *AccessTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // RotateKeyParams defines parameters for RotateKey.
 type RotateKeyParams struct {
 	// IdempotencyKey Any text that the caller uses for this call alone; see above.
@@ -731,6 +1225,19 @@ type RotateKeyParams struct {
 
 	// IfMatch The `ETag` of the version to change, or `*` for any.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetKeyUsageParams defines parameters for GetKeyUsage.
+type GetKeyUsageParams struct {
+	// From The beginning, brought down to the step. A day before `to` where it is left out.
+	From *UsageFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The end, brought up to the step; now where it is left out.
+	To *UsageTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Step The length of a bucket. Where it is left out: minutes for up to 3 hours, hours for up to 7 days, days
+	// beyond, or longer where the shorter ones are not kept for so long.
+	Step *UsageStep `form:"step,omitempty" json:"step,omitempty"`
 }
 
 // ApplyDeclarationParams defines parameters for ApplyDeclaration.
@@ -764,6 +1271,28 @@ type ListAuditParams struct {
 
 	// Cursor The `nextCursor` of the page before.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetUsageParams defines parameters for GetUsage.
+type GetUsageParams struct {
+	// From The beginning, brought down to the step. A day before `to` where it is left out.
+	From *UsageFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The end, brought up to the step; now where it is left out.
+	To *UsageTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Step The length of a bucket. Where it is left out: minutes for up to 3 hours, hours for up to 7 days, days
+	// beyond, or longer where the shorter ones are not kept for so long.
+	Step *UsageStep `form:"step,omitempty" json:"step,omitempty"`
+}
+
+// GetTopUsageParams defines parameters for GetTopUsage.
+type GetTopUsageParams struct {
+	// Minutes How many minutes to look back.
+	Minutes *int `form:"minutes,omitempty" json:"minutes,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -816,6 +1345,12 @@ type UpdateUserJSONRequestBody = UserPatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAccess Read what became of requests
+	// (GET /access-logs)
+	ListAccess(w http.ResponseWriter, r *http.Request, params ListAccessParams)
+	// ListAlerts Read what is amiss with keys
+	// (GET /alerts)
+	ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams)
 	// ListKeys List API keys
 	// (GET /api-keys)
 	ListKeys(w http.ResponseWriter, r *http.Request, params ListKeysParams)
@@ -824,16 +1359,22 @@ type ServerInterface interface {
 	CreateKey(w http.ResponseWriter, r *http.Request, params CreateKeyParams)
 	// RevokeKey Revoke an API key
 	// (DELETE /api-keys/{id})
-	RevokeKey(w http.ResponseWriter, r *http.Request, id string, params RevokeKeyParams)
+	RevokeKey(w http.ResponseWriter, r *http.Request, id KeyID, params RevokeKeyParams)
 	// GetKey Show an API key
 	// (GET /api-keys/{id})
-	GetKey(w http.ResponseWriter, r *http.Request, id string)
+	GetKey(w http.ResponseWriter, r *http.Request, id KeyID)
 	// UpdateKey Change an API key
 	// (PATCH /api-keys/{id})
-	UpdateKey(w http.ResponseWriter, r *http.Request, id string, params UpdateKeyParams)
+	UpdateKey(w http.ResponseWriter, r *http.Request, id KeyID, params UpdateKeyParams)
+	// ListKeyAccess Read what became of a key's requests
+	// (GET /api-keys/{id}/access-logs)
+	ListKeyAccess(w http.ResponseWriter, r *http.Request, id KeyID, params ListKeyAccessParams)
 	// RotateKey Give an API key a new secret
 	// (POST /api-keys/{id}/rotate)
-	RotateKey(w http.ResponseWriter, r *http.Request, id string, params RotateKeyParams)
+	RotateKey(w http.ResponseWriter, r *http.Request, id KeyID, params RotateKeyParams)
+	// GetKeyUsage Read how much a key is used
+	// (GET /api-keys/{id}/usage)
+	GetKeyUsage(w http.ResponseWriter, r *http.Request, id KeyID, params GetKeyUsageParams)
 	// ApplyDeclaration Apply a document that declares users and keys
 	// (POST /apply)
 	ApplyDeclaration(w http.ResponseWriter, r *http.Request, params ApplyDeclarationParams)
@@ -846,6 +1387,12 @@ type ServerInterface interface {
 	// ListScopes List scopes, presets and roles
 	// (GET /scopes)
 	ListScopes(w http.ResponseWriter, r *http.Request)
+	// GetUsage Read how much all keys together are used
+	// (GET /usage)
+	GetUsage(w http.ResponseWriter, r *http.Request, params GetUsageParams)
+	// GetTopUsage Read which keys are used most now
+	// (GET /usage/top)
+	GetTopUsage(w http.ResponseWriter, r *http.Request, params GetTopUsageParams)
 	// ListUsers List users
 	// (GET /users)
 	ListUsers(w http.ResponseWriter, r *http.Request, params ListUsersParams)
@@ -874,6 +1421,202 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListAccess operation middleware
+func (siw *ServerInterfaceWrapper) ListAccess(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessParams
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", r.URL.Query(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "outcome"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "outcome", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint", r.URL.Query(), &params.Endpoint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAccess(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAlerts operation middleware
+func (siw *ServerInterfaceWrapper) ListAlerts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "keyId" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "keyId", r.URL.Query(), &params.KeyID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "keyId"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "keyId", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAlerts(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListKeys operation middleware
 func (siw *ServerInterfaceWrapper) ListKeys(w http.ResponseWriter, r *http.Request) {
@@ -1034,7 +1777,7 @@ func (siw *ServerInterfaceWrapper) RevokeKey(w http.ResponseWriter, r *http.Requ
 	_ = err
 
 	// ------------- Path parameter "id" -------------
-	var id string
+	var id KeyID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -1084,7 +1827,7 @@ func (siw *ServerInterfaceWrapper) GetKey(w http.ResponseWriter, r *http.Request
 	_ = err
 
 	// ------------- Path parameter "id" -------------
-	var id string
+	var id KeyID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -1110,7 +1853,7 @@ func (siw *ServerInterfaceWrapper) UpdateKey(w http.ResponseWriter, r *http.Requ
 	_ = err
 
 	// ------------- Path parameter "id" -------------
-	var id string
+	var id KeyID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -1153,6 +1896,113 @@ func (siw *ServerInterfaceWrapper) UpdateKey(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// ListKeyAccess operation middleware
+func (siw *ServerInterfaceWrapper) ListKeyAccess(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListKeyAccessParams
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", r.URL.Query(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "outcome"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "outcome", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint", r.URL.Query(), &params.Endpoint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListKeyAccess(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // RotateKey operation middleware
 func (siw *ServerInterfaceWrapper) RotateKey(w http.ResponseWriter, r *http.Request) {
 
@@ -1160,7 +2010,7 @@ func (siw *ServerInterfaceWrapper) RotateKey(w http.ResponseWriter, r *http.Requ
 	_ = err
 
 	// ------------- Path parameter "id" -------------
-	var id string
+	var id KeyID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -1213,6 +2063,74 @@ func (siw *ServerInterfaceWrapper) RotateKey(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RotateKey(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetKeyUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetKeyUsage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id KeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetKeyUsageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "step" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "step", r.URL.Query(), &params.Step, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "step"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "step", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetKeyUsage(w, r, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1398,6 +2316,111 @@ func (siw *ServerInterfaceWrapper) ListScopes(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListScopes(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetUsage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUsageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "step" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "step", r.URL.Query(), &params.Step, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "step"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "step", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUsage(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTopUsage operation middleware
+func (siw *ServerInterfaceWrapper) GetTopUsage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTopUsageParams
+
+	// ------------- Optional query parameter "minutes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "minutes", r.URL.Query(), &params.Minutes, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "minutes"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "minutes", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTopUsage(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1766,16 +2789,22 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 		ErrorHandlerFunc:   options.ErrorHandlerFunc,
 	}
 
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/access-logs", wrapper.ListAccess)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/alerts", wrapper.ListAlerts)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api-keys", wrapper.ListKeys)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api-keys", wrapper.CreateKey)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api-keys/{id}", wrapper.RevokeKey)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api-keys/{id}", wrapper.GetKey)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api-keys/{id}", wrapper.UpdateKey)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api-keys/{id}/access-logs", wrapper.ListKeyAccess)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api-keys/{id}/rotate", wrapper.RotateKey)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api-keys/{id}/usage", wrapper.GetKeyUsage)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/apply", wrapper.ApplyDeclaration)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/audit-log", wrapper.ListAudit)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/plans", wrapper.ListPlans)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/scopes", wrapper.ListScopes)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/usage", wrapper.GetUsage)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/usage/top", wrapper.GetTopUsage)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/users", wrapper.ListUsers)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/users", wrapper.CreateUser)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/users/{id}", wrapper.DeleteUser)
@@ -1807,6 +2836,104 @@ type ProblemApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ProblemResponseHeaders
+}
+
+type ListAccessRequestObject struct {
+	Params ListAccessParams
+}
+
+type ListAccessResponseObject interface {
+	VisitListAccessResponse(w http.ResponseWriter) error
+}
+
+type ListAccess200JSONResponse AccessList
+
+func (response ListAccess200JSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListAccessdefaultApplicationProblemPlusJSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsRequestObject struct {
+	Params ListAlertsParams
+}
+
+type ListAlertsResponseObject interface {
+	VisitListAlertsResponse(w http.ResponseWriter) error
+}
+
+type ListAlerts200JSONResponse AlertList
+
+func (response ListAlerts200JSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListAlertsdefaultApplicationProblemPlusJSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ListKeysRequestObject struct {
@@ -1937,7 +3064,7 @@ func (response CreateKeydefaultApplicationProblemPlusJSONResponse) VisitCreateKe
 }
 
 type RevokeKeyRequestObject struct {
-	ID     string `json:"id"`
+	ID     KeyID `json:"id"`
 	Params RevokeKeyParams
 }
 
@@ -1981,7 +3108,7 @@ func (response RevokeKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeKe
 }
 
 type GetKeyRequestObject struct {
-	ID string `json:"id"`
+	ID KeyID `json:"id"`
 }
 
 type GetKeyResponseObject interface {
@@ -2038,7 +3165,7 @@ func (response GetKeydefaultApplicationProblemPlusJSONResponse) VisitGetKeyRespo
 }
 
 type UpdateKeyRequestObject struct {
-	ID     string `json:"id"`
+	ID     KeyID `json:"id"`
 	Params UpdateKeyParams
 	Body   *UpdateKeyJSONRequestBody
 }
@@ -2096,8 +3223,58 @@ func (response UpdateKeydefaultApplicationProblemPlusJSONResponse) VisitUpdateKe
 	return err
 }
 
+type ListKeyAccessRequestObject struct {
+	ID     KeyID `json:"id"`
+	Params ListKeyAccessParams
+}
+
+type ListKeyAccessResponseObject interface {
+	VisitListKeyAccessResponse(w http.ResponseWriter) error
+}
+
+type ListKeyAccess200JSONResponse AccessList
+
+func (response ListKeyAccess200JSONResponse) VisitListKeyAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListKeyAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListKeyAccessdefaultApplicationProblemPlusJSONResponse) VisitListKeyAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateKeyRequestObject struct {
-	ID     string `json:"id"`
+	ID     KeyID `json:"id"`
 	Params RotateKeyParams
 	Body   *RotateKeyJSONRequestBody
 }
@@ -2139,6 +3316,56 @@ type RotateKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RotateKeydefaultApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetKeyUsageRequestObject struct {
+	ID     KeyID `json:"id"`
+	Params GetKeyUsageParams
+}
+
+type GetKeyUsageResponseObject interface {
+	VisitGetKeyUsageResponse(w http.ResponseWriter) error
+}
+
+type GetKeyUsage200JSONResponse Usage
+
+func (response GetKeyUsage200JSONResponse) VisitGetKeyUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetKeyUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetKeyUsagedefaultApplicationProblemPlusJSONResponse) VisitGetKeyUsageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2334,6 +3561,104 @@ type ListScopesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListScopesdefaultApplicationProblemPlusJSONResponse) VisitListScopesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsageRequestObject struct {
+	Params GetUsageParams
+}
+
+type GetUsageResponseObject interface {
+	VisitGetUsageResponse(w http.ResponseWriter) error
+}
+
+type GetUsage200JSONResponse Usage
+
+func (response GetUsage200JSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsagedefaultApplicationProblemPlusJSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTopUsageRequestObject struct {
+	Params GetTopUsageParams
+}
+
+type GetTopUsageResponseObject interface {
+	VisitGetTopUsageResponse(w http.ResponseWriter) error
+}
+
+type GetTopUsage200JSONResponse TopUsage
+
+func (response GetTopUsage200JSONResponse) VisitGetTopUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTopUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetTopUsagedefaultApplicationProblemPlusJSONResponse) VisitGetTopUsageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2672,6 +3997,12 @@ func (response WhoamidefaultApplicationProblemPlusJSONResponse) VisitWhoamiRespo
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAccess Read what became of requests
+	// (GET /access-logs)
+	ListAccess(ctx context.Context, request ListAccessRequestObject) (ListAccessResponseObject, error)
+	// ListAlerts Read what is amiss with keys
+	// (GET /alerts)
+	ListAlerts(ctx context.Context, request ListAlertsRequestObject) (ListAlertsResponseObject, error)
 	// ListKeys List API keys
 	// (GET /api-keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -2687,9 +4018,15 @@ type StrictServerInterface interface {
 	// UpdateKey Change an API key
 	// (PATCH /api-keys/{id})
 	UpdateKey(ctx context.Context, request UpdateKeyRequestObject) (UpdateKeyResponseObject, error)
+	// ListKeyAccess Read what became of a key's requests
+	// (GET /api-keys/{id}/access-logs)
+	ListKeyAccess(ctx context.Context, request ListKeyAccessRequestObject) (ListKeyAccessResponseObject, error)
 	// RotateKey Give an API key a new secret
 	// (POST /api-keys/{id}/rotate)
 	RotateKey(ctx context.Context, request RotateKeyRequestObject) (RotateKeyResponseObject, error)
+	// GetKeyUsage Read how much a key is used
+	// (GET /api-keys/{id}/usage)
+	GetKeyUsage(ctx context.Context, request GetKeyUsageRequestObject) (GetKeyUsageResponseObject, error)
 	// ApplyDeclaration Apply a document that declares users and keys
 	// (POST /apply)
 	ApplyDeclaration(ctx context.Context, request ApplyDeclarationRequestObject) (ApplyDeclarationResponseObject, error)
@@ -2702,6 +4039,12 @@ type StrictServerInterface interface {
 	// ListScopes List scopes, presets and roles
 	// (GET /scopes)
 	ListScopes(ctx context.Context, request ListScopesRequestObject) (ListScopesResponseObject, error)
+	// GetUsage Read how much all keys together are used
+	// (GET /usage)
+	GetUsage(ctx context.Context, request GetUsageRequestObject) (GetUsageResponseObject, error)
+	// GetTopUsage Read which keys are used most now
+	// (GET /usage/top)
+	GetTopUsage(ctx context.Context, request GetTopUsageRequestObject) (GetTopUsageResponseObject, error)
 	// ListUsers List users
 	// (GET /users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -2759,6 +4102,58 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// ListAccess operation middleware
+func (sh *strictHandler) ListAccess(w http.ResponseWriter, r *http.Request, params ListAccessParams) {
+	var request ListAccessRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccess(ctx, request.(ListAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccess")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAccessResponseObject); ok {
+		if err := validResponse.VisitListAccessResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAlerts operation middleware
+func (sh *strictHandler) ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams) {
+	var request ListAlertsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlerts(ctx, request.(ListAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlerts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAlertsResponseObject); ok {
+		if err := validResponse.VisitListAlertsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // ListKeys operation middleware
@@ -2821,7 +4216,7 @@ func (sh *strictHandler) CreateKey(w http.ResponseWriter, r *http.Request, param
 }
 
 // RevokeKey operation middleware
-func (sh *strictHandler) RevokeKey(w http.ResponseWriter, r *http.Request, id string, params RevokeKeyParams) {
+func (sh *strictHandler) RevokeKey(w http.ResponseWriter, r *http.Request, id KeyID, params RevokeKeyParams) {
 	var request RevokeKeyRequestObject
 
 	request.ID = id
@@ -2848,7 +4243,7 @@ func (sh *strictHandler) RevokeKey(w http.ResponseWriter, r *http.Request, id st
 }
 
 // GetKey operation middleware
-func (sh *strictHandler) GetKey(w http.ResponseWriter, r *http.Request, id string) {
+func (sh *strictHandler) GetKey(w http.ResponseWriter, r *http.Request, id KeyID) {
 	var request GetKeyRequestObject
 
 	request.ID = id
@@ -2874,7 +4269,7 @@ func (sh *strictHandler) GetKey(w http.ResponseWriter, r *http.Request, id strin
 }
 
 // UpdateKey operation middleware
-func (sh *strictHandler) UpdateKey(w http.ResponseWriter, r *http.Request, id string, params UpdateKeyParams) {
+func (sh *strictHandler) UpdateKey(w http.ResponseWriter, r *http.Request, id KeyID, params UpdateKeyParams) {
 	var request UpdateKeyRequestObject
 
 	request.ID = id
@@ -2907,8 +4302,35 @@ func (sh *strictHandler) UpdateKey(w http.ResponseWriter, r *http.Request, id st
 	}
 }
 
+// ListKeyAccess operation middleware
+func (sh *strictHandler) ListKeyAccess(w http.ResponseWriter, r *http.Request, id KeyID, params ListKeyAccessParams) {
+	var request ListKeyAccessRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListKeyAccess(ctx, request.(ListKeyAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListKeyAccess")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListKeyAccessResponseObject); ok {
+		if err := validResponse.VisitListKeyAccessResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RotateKey operation middleware
-func (sh *strictHandler) RotateKey(w http.ResponseWriter, r *http.Request, id string, params RotateKeyParams) {
+func (sh *strictHandler) RotateKey(w http.ResponseWriter, r *http.Request, id KeyID, params RotateKeyParams) {
 	var request RotateKeyRequestObject
 
 	request.ID = id
@@ -2934,6 +4356,33 @@ func (sh *strictHandler) RotateKey(w http.ResponseWriter, r *http.Request, id st
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RotateKeyResponseObject); ok {
 		if err := validResponse.VisitRotateKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetKeyUsage operation middleware
+func (sh *strictHandler) GetKeyUsage(w http.ResponseWriter, r *http.Request, id KeyID, params GetKeyUsageParams) {
+	var request GetKeyUsageRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetKeyUsage(ctx, request.(GetKeyUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetKeyUsage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetKeyUsageResponseObject); ok {
+		if err := validResponse.VisitGetKeyUsageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3041,6 +4490,58 @@ func (sh *strictHandler) ListScopes(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListScopesResponseObject); ok {
 		if err := validResponse.VisitListScopesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUsage operation middleware
+func (sh *strictHandler) GetUsage(w http.ResponseWriter, r *http.Request, params GetUsageParams) {
+	var request GetUsageRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsage(ctx, request.(GetUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUsageResponseObject); ok {
+		if err := validResponse.VisitGetUsageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTopUsage operation middleware
+func (sh *strictHandler) GetTopUsage(w http.ResponseWriter, r *http.Request, params GetTopUsageParams) {
+	var request GetTopUsageRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTopUsage(ctx, request.(GetTopUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTopUsage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTopUsageResponseObject); ok {
+		if err := validResponse.VisitGetTopUsageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

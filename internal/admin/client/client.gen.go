@@ -18,6 +18,129 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccessKeyType.
+const (
+	AccessKeyTypeNone   AccessKeyType = "none"
+	AccessKeyTypeSystem AccessKeyType = "system"
+	AccessKeyTypeUser   AccessKeyType = "user"
+)
+
+// Valid indicates whether the value is a known member of the AccessKeyType enum.
+func (e AccessKeyType) Valid() bool {
+	switch e {
+	case AccessKeyTypeNone:
+		return true
+	case AccessKeyTypeSystem:
+		return true
+	case AccessKeyTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessOutcome.
+const (
+	AccessOutcomeAccepted AccessOutcome = "accepted"
+	AccessOutcomeFailed   AccessOutcome = "failed"
+	AccessOutcomeRefused  AccessOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the AccessOutcome enum.
+func (e AccessOutcome) Valid() bool {
+	switch e {
+	case AccessOutcomeAccepted:
+		return true
+	case AccessOutcomeFailed:
+		return true
+	case AccessOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessRecordTransport.
+const (
+	AccessRecordTransportGrpc AccessRecordTransport = "grpc"
+	AccessRecordTransportHTTP AccessRecordTransport = "http"
+)
+
+// Valid indicates whether the value is a known member of the AccessRecordTransport enum.
+func (e AccessRecordTransport) Valid() bool {
+	switch e {
+	case AccessRecordTransportGrpc:
+		return true
+	case AccessRecordTransportHTTP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertSeverity.
+const (
+	AlertSeverityInfo    AlertSeverity = "info"
+	AlertSeverityWarning AlertSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the AlertSeverity enum.
+func (e AlertSeverity) Valid() bool {
+	switch e {
+	case AlertSeverityInfo:
+		return true
+	case AlertSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertKind.
+const (
+	AlertKindErrorRate         AlertKind = "error_rate"
+	AlertKindKeyExpiring       AlertKind = "key_expiring"
+	AlertKindKeyUnused         AlertKind = "key_unused"
+	AlertKindOldSecretUsed     AlertKind = "old_secret_used"
+	AlertKindUnexpectedCountry AlertKind = "unexpected_country"
+)
+
+// Valid indicates whether the value is a known member of the AlertKind enum.
+func (e AlertKind) Valid() bool {
+	switch e {
+	case AlertKindErrorRate:
+		return true
+	case AlertKindKeyExpiring:
+		return true
+	case AlertKindKeyUnused:
+		return true
+	case AlertKindOldSecretUsed:
+		return true
+	case AlertKindUnexpectedCountry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertState.
+const (
+	AlertStateFiring   AlertState = "firing"
+	AlertStateResolved AlertState = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the AlertState enum.
+func (e AlertState) Valid() bool {
+	switch e {
+	case AlertStateFiring:
+		return true
+	case AlertStateResolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AppliedChangeAction.
 const (
 	AppliedChangeActionCreate   AppliedChangeAction = "create"
@@ -315,6 +438,152 @@ func (e Unit) Valid() bool {
 	}
 }
 
+// Defines values for UsageStep.
+const (
+	UsageStepDay    UsageStep = "1d"
+	UsageStepHour   UsageStep = "1h"
+	UsageStepMinute UsageStep = "1m"
+)
+
+// Valid indicates whether the value is a known member of the UsageStep enum.
+func (e UsageStep) Valid() bool {
+	switch e {
+	case UsageStepDay:
+		return true
+	case UsageStepHour:
+		return true
+	case UsageStepMinute:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessKeyType defines model for AccessKeyType.
+type AccessKeyType string
+
+// AccessList A page of the access log.
+type AccessList struct {
+	Data []AccessRecord `json:"data"`
+
+	// Dropped Lines that there was no room for since the collector started; their requests are counted.
+	Dropped int64 `json:"dropped"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// AccessOutcome Let in and taken over; turned away; let in and come to nothing.
+type AccessOutcome string
+
+// AccessRecord What became of a request, or of several that are alike.
+type AccessRecord struct {
+	Address *string `json:"address"`
+	Bytes   int64   `json:"bytes"`
+
+	// Counted Whether this is a count of requests that are alike, and of one minute.
+	Counted bool `json:"counted"`
+
+	// Country null where no database of countries is configured.
+	Country *string `json:"country"`
+
+	// DurationMs How long the request took in milliseconds; of several their mean.
+	DurationMs float64 `json:"durationMs"`
+
+	// Endpoint Example: traces
+	Endpoint string `json:"endpoint"`
+
+	// Hint What may be seen of the secret that was used, where it is known: of a key that does not exist, too.
+	Hint *string `json:"hint"`
+
+	// ID The same whenever the record is read.
+	ID    string `json:"id"`
+	Items int64  `json:"items"`
+
+	// KeyID null where there was no key that exists.
+	KeyID   *string       `json:"keyId"`
+	KeyName *string       `json:"keyName"`
+	KeyType AccessKeyType `json:"keyType"`
+
+	// Outcome Let in and taken over; turned away; let in and come to nothing.
+	Outcome AccessOutcome `json:"outcome"`
+
+	// Reason Why it was refused or failed.
+	//
+	// Example: rate_limited
+	Reason       *string `json:"reason"`
+	RefusedItems int64   `json:"refusedItems"`
+
+	// Requests 1 but in counts and of streams.
+	Requests int64 `json:"requests"`
+
+	// Secret Which of the key's secrets was used; it tells them apart and is none.
+	//
+	// Example: 0f343b0931126a20
+	Secret *string `json:"secret"`
+
+	// Status The HTTP status of the answer; over gRPC the one that OTLP/HTTP has for its code.
+	//
+	// Example: 429
+	Status int `json:"status"`
+
+	// Time When the request ended; of a count, when its minute began.
+	Time      time.Time             `json:"time"`
+	Transport AccessRecordTransport `json:"transport"`
+
+	// UserAgent Of a count that of one of its requests.
+	UserAgent *string `json:"userAgent"`
+}
+
+// AccessRecordTransport defines model for AccessRecord.Transport.
+type AccessRecordTransport string
+
+// Alert Something amiss with a key.
+type Alert struct {
+	// Description What it means, and what to do.
+	Description string `json:"description"`
+
+	// ID The same as long as kind, key and subject are.
+	ID      string `json:"id"`
+	KeyID   string `json:"keyId"`
+	KeyName string `json:"keyName"`
+
+	// KeyType A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
+	KeyType KeyType   `json:"keyType"`
+	Kind    AlertKind `json:"kind"`
+	OwnerID *string   `json:"ownerId"`
+
+	// ResolvedAt null while it fires.
+	ResolvedAt *time.Time    `json:"resolvedAt"`
+	Severity   AlertSeverity `json:"severity"`
+	StartedAt  time.Time     `json:"startedAt"`
+	State      AlertState    `json:"state"`
+
+	// Subject What of the key it is about: a country, or the hint of a secret.
+	Subject *string `json:"subject"`
+	Summary string  `json:"summary"`
+
+	// UpdatedAt When its texts were brought up to date last.
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// AlertSeverity defines model for Alert.Severity.
+type AlertSeverity string
+
+// AlertKind defines model for AlertKind.
+type AlertKind string
+
+// AlertList A page of alerts.
+type AlertList struct {
+	Data []Alert `json:"data"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// AlertState defines model for AlertState.
+type AlertState string
+
 // AppliedChange What was done with one record, or would be.
 type AppliedChange struct {
 	Action AppliedChangeAction `json:"action"`
@@ -406,6 +675,15 @@ type AuditActor struct {
 
 	// UserID The user that it belongs to; null for a system key.
 	UserID *string `json:"userId"`
+}
+
+// Concurrency How many requests of a key may be under way at once, and how many are.
+type Concurrency struct {
+	// Max How many may be under way at once.
+	Max int `json:"max"`
+
+	// UnderWay How many are.
+	UnderWay int `json:"underWay"`
 }
 
 // Declaration A document that declares users and keys; see the collector's configuration, whose fields it has in camelCase.
@@ -579,15 +857,6 @@ type Key struct {
 
 	// Type A user key belongs to a user and never exceeds that user's role; a system key stands for itself.
 	Type KeyType `json:"type"`
-}
-
-// Concurrency The requests under way. null where any number may be, and where quotas is null.
-type Concurrency struct {
-	// Max How many may be under way at once.
-	Max int `json:"max"`
-
-	// UnderWay How many are.
-	UnderWay int `json:"underWay"`
 }
 
 // KeyCreate The key to create. Exactly one of `scopes` and `preset` is required.
@@ -799,6 +1068,11 @@ type Quota struct {
 	Window Window `json:"window"`
 }
 
+// Refusals Refused requests by reason.
+//
+// Example: {"rate_limited":12}
+type Refusals map[string]int64
+
 // Role Bounds the scopes. viewer may read, member may read and write, admin may do everything.
 type Role string
 
@@ -820,6 +1094,52 @@ type ScopeInfo struct {
 	Scope Scope `json:"scope"`
 }
 
+// TopKey A key in use.
+type TopKey struct {
+	// Concurrency null where it is not bounded.
+	Concurrency *Concurrency `json:"concurrency"`
+
+	// Counts Requests, and what they brought.
+	Counts    UsageCounts `json:"counts"`
+	ErrorRate float64     `json:"errorRate"`
+	Hint      *string     `json:"hint"`
+	KeyID     string      `json:"keyId"`
+
+	// Name null where the key is not here any more.
+	Name    *string `json:"name"`
+	OwnerID *string `json:"ownerId"`
+
+	// Quota Of its limits the one nearest to exhaustion; null where it has none.
+	Quota *Quota `json:"quota"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+
+	// Type null where the key is not here any more.
+	Type *KeyType `json:"type"`
+}
+
+// TopUsage The keys in use.
+type TopUsage struct {
+	Data []TopKey `json:"data"`
+
+	// DroppedLines Lines of the access log that there was no room for since the collector started.
+	DroppedLines int64     `json:"droppedLines"`
+	From         time.Time `json:"from"`
+
+	// Keys How many keys were used, those listed and others.
+	Keys int `json:"keys"`
+
+	// Strangers Requests, and what they brought.
+	Strangers UsageCounts `json:"strangers"`
+	To        time.Time   `json:"to"`
+
+	// Total Requests, and what they brought.
+	Total UsageCounts `json:"total"`
+}
+
 // Traffic What a limit is on: `ingest` is all signals together, which each signal also counts on; `api` is calls of
 // the admin API.
 type Traffic string
@@ -827,6 +1147,99 @@ type Traffic string
 // Unit What a limit counts. `items` are spans, data points, log records and samples of profiles; `bytes` are those
 // of the decoded telemetry. Only `requests` are counted on `api`.
 type Unit string
+
+// Usage The use of a key, or of all.
+type Usage struct {
+	// Buckets The oldest first; those without any request are left out.
+	Buckets []UsageBucket `json:"buckets"`
+
+	// ByCountry The busiest first; empty where no database of countries is configured.
+	ByCountry []UsageByCountry `json:"byCountry"`
+
+	// ByEndpoint The busiest first.
+	ByEndpoint []UsageByEndpoint `json:"byEndpoint"`
+
+	// ErrorRate The part of requests that were refused or failed, 0 to 1.
+	ErrorRate float64   `json:"errorRate"`
+	From      time.Time `json:"from"`
+
+	// KeyID null of all keys together.
+	KeyID *string `json:"keyId"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+
+	// Step A minute, an hour or a day of UTC.
+	Step UsageStep `json:"step"`
+	To   time.Time `json:"to"`
+
+	// Totals Requests, and what they brought.
+	Totals UsageCounts `json:"totals"`
+}
+
+// UsageBucket defines model for UsageBucket.
+type UsageBucket struct {
+	// Counts Requests, and what they brought.
+	Counts UsageCounts `json:"counts"`
+	Start  time.Time   `json:"start"`
+}
+
+// UsageByCountry defines model for UsageByCountry.
+type UsageByCountry struct {
+	// Country ISO 3166; `ZZ` where unknown.
+	//
+	// Example: DE
+	Country string `json:"country"`
+
+	// Errors Those that were refused or failed.
+	Errors   int64 `json:"errors"`
+	Requests int64 `json:"requests"`
+}
+
+// UsageByEndpoint defines model for UsageByEndpoint.
+type UsageByEndpoint struct {
+	// Counts Requests, and what they brought.
+	Counts UsageCounts `json:"counts"`
+
+	// Endpoint A signal, `telemetry` where it is not known, or a call of this API.
+	//
+	// Example: traces
+	Endpoint string `json:"endpoint"`
+
+	// Refusals Refused requests by reason.
+	//
+	// Example: {"rate_limited":12}
+	Refusals Refusals `json:"refusals"`
+}
+
+// UsageCounts Requests, and what they brought.
+type UsageCounts struct {
+	// Accepted Let in, and taken over by what is behind the gate, or carried out by this API.
+	Accepted int64 `json:"accepted"`
+
+	// Bytes Of the bodies, decompressed, as far as they were read.
+	Bytes int64 `json:"bytes"`
+
+	// Failed Let in, and come to nothing behind the gate.
+	Failed int64 `json:"failed"`
+
+	// Items Spans, data points, log records and samples of accepted requests.
+	Items int64 `json:"items"`
+
+	// Refused Turned away by the gate.
+	Refused int64 `json:"refused"`
+
+	// RefusedItems Items that the gate refused, as far as it saw them: a request that is refused before it is decoded has none.
+	RefusedItems int64 `json:"refusedItems"`
+
+	// Requests All of them: those accepted, refused and failed.
+	Requests int64 `json:"requests"`
+}
+
+// UsageStep A minute, an hour or a day of UTC.
+type UsageStep string
 
 // User A person or team that keys belong to.
 type User struct {
@@ -915,6 +1328,15 @@ type Whoami struct {
 // Example: 1m
 type Window = string
 
+// AccessEndpoint defines model for AccessEndpoint.
+type AccessEndpoint = string
+
+// AccessFrom defines model for AccessFrom.
+type AccessFrom = time.Time
+
+// AccessTo defines model for AccessTo.
+type AccessTo = time.Time
+
 // DryRun defines model for DryRun.
 type DryRun = bool
 
@@ -924,11 +1346,62 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// KeyID Example: key_6xkq2m7vdn3wslc4hpab
+type KeyID = string
+
 // PageCursor defines model for PageCursor.
 type PageCursor = string
 
 // PageLimit defines model for PageLimit.
 type PageLimit = int
+
+// UsageFrom defines model for UsageFrom.
+type UsageFrom = time.Time
+
+// UsageTo defines model for UsageTo.
+type UsageTo = time.Time
+
+// ListAccessParams defines parameters for ListAccess.
+type ListAccessParams struct {
+	// Type Only requests with keys of this type; `none`: without a key that exists.
+	Type *AccessKeyType `form:"type,omitempty" json:"type,omitempty"`
+
+	// Outcome Only requests with this outcome.
+	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
+	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+
+	// From Only requests that ended at this time or later; counts from the minute on that it lies in.
+	From *AccessFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only requests that ended before this time.
+	To *AccessTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// State Only alerts in this state.
+	State *AlertState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind Only alerts of this kind.
+	Kind *AlertKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// KeyID Only alerts of the key with this id.
+	KeyID *string `form:"keyId,omitempty" json:"keyId,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
@@ -972,6 +1445,27 @@ type UpdateKeyParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListKeyAccessParams defines parameters for ListKeyAccess.
+type ListKeyAccessParams struct {
+	// Outcome Only requests with this outcome.
+	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
+	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+
+	// From Only requests that ended at this time or later; counts from the minute on that it lies in.
+	From *AccessFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only requests that ended before this time.
+	To *AccessTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `nextCursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // RotateKeyParams defines parameters for RotateKey.
 type RotateKeyParams struct {
 	// IdempotencyKey Any text that the caller uses for this call alone; see above.
@@ -979,6 +1473,19 @@ type RotateKeyParams struct {
 
 	// IfMatch The `ETag` of the version to change, or `*` for any.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetKeyUsageParams defines parameters for GetKeyUsage.
+type GetKeyUsageParams struct {
+	// From The beginning, brought down to the step. A day before `to` where it is left out.
+	From *UsageFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The end, brought up to the step; now where it is left out.
+	To *UsageTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Step The length of a bucket. Where it is left out: minutes for up to 3 hours, hours for up to 7 days, days
+	// beyond, or longer where the shorter ones are not kept for so long.
+	Step *UsageStep `form:"step,omitempty" json:"step,omitempty"`
 }
 
 // ApplyDeclarationParams defines parameters for ApplyDeclaration.
@@ -1012,6 +1519,28 @@ type ListAuditParams struct {
 
 	// Cursor The `nextCursor` of the page before.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetUsageParams defines parameters for GetUsage.
+type GetUsageParams struct {
+	// From The beginning, brought down to the step. A day before `to` where it is left out.
+	From *UsageFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The end, brought up to the step; now where it is left out.
+	To *UsageTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Step The length of a bucket. Where it is left out: minutes for up to 3 hours, hours for up to 7 days, days
+	// beyond, or longer where the shorter ones are not kept for so long.
+	Step *UsageStep `form:"step,omitempty" json:"step,omitempty"`
+}
+
+// GetTopUsageParams defines parameters for GetTopUsage.
+type GetTopUsageParams struct {
+	// Minutes How many minutes to look back.
+	Minutes *int `form:"minutes,omitempty" json:"minutes,omitempty"`
+
+	// Limit The largest number of records to return.
+	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -1154,6 +1683,32 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ListAccess Read what became of requests
+	//
+	// Newest first. Requests have a line of their own as `access_log::detail` of the configuration says: those
+	// that were refused, unless it says otherwise. The others are counted, by key, endpoint, address and
+	// minute; such a count (`counted`) has the minute for its `time`, and grows while the minute lasts. A user
+	// sees the requests with its own keys; with the scope `admin` a caller sees all, those without a valid key
+	// included.
+	//
+	// A page may have fewer records than `limit`, even none, and a `nextCursor` all the same, where finding
+	// more would have taken long.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+	//
+	// Corresponds with GET /access-logs (the `ListAccess` operationId).
+	ListAccess(ctx context.Context, params *ListAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAlerts Read what is amiss with keys
+	//
+	// Those that are firing, and those that were resolved in the last 30 days; newest first, by when they began.
+	// A user sees those of its own keys; with the scope `admin` a caller sees all.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+	//
+	// Corresponds with GET /alerts (the `ListAlerts` operationId).
+	ListAlerts(ctx context.Context, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKeys List API keys
 	//
 	// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
@@ -1214,7 +1769,7 @@ type ClientInterface interface {
 	// Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 	//
 	// Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-	RevokeKey(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeKey(ctx context.Context, id KeyID, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetKey Show an API key
 	//
@@ -1223,7 +1778,7 @@ type ClientInterface interface {
 	// Problems: `key_not_found`, `not_permitted`.
 	//
 	// Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
-	GetKey(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateKeyWithBody Change an API key
 	//
@@ -1241,7 +1796,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithBody(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateKeyWithBody(ctx context.Context, id KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateKey Change an API key
 	//
@@ -1259,7 +1814,17 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKey(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateKey(ctx context.Context, id KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListKeyAccess Read what became of a key's requests
+	//
+	// As `/access-logs`, of one key.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `key_not_found`,
+	// `insight_unavailable`.
+	//
+	// Corresponds with GET /api-keys/{id}/access-logs (the `ListKeyAccess` operationId).
+	ListKeyAccess(ctx context.Context, id KeyID, params *ListKeyAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateKeyWithBody Give an API key a new secret
 	//
@@ -1278,7 +1843,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-	RotateKeyWithBody(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateKeyWithBody(ctx context.Context, id KeyID, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateKey Give an API key a new secret
 	//
@@ -1297,7 +1862,17 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-	RotateKey(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateKey(ctx context.Context, id KeyID, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetKeyUsage Read how much a key is used
+	//
+	// All that the key was presented for, be it refused, and be the key revoked meanwhile. Minutes are kept for
+	// a day, hours for 35 days, days for as long as the configuration says. The answer is exact to the moment.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `key_not_found`, `insight_unavailable`.
+	//
+	// Corresponds with GET /api-keys/{id}/usage (the `GetKeyUsage` operationId).
+	GetKeyUsage(ctx context.Context, id KeyID, params *GetKeyUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApplyDeclarationWithBody Apply a document that declares users and keys
 	//
@@ -1406,6 +1981,26 @@ type ClientInterface interface {
 	// Corresponds with GET /scopes (the `ListScopes` operationId).
 	ListScopes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetUsage Read how much all keys together are used
+	//
+	// As `/api-keys/{id}/usage`, of all requests, those without a valid key included. Only with the scope
+	// `admin`.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+	//
+	// Corresponds with GET /usage (the `GetUsage` operationId).
+	GetUsage(ctx context.Context, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTopUsage Read which keys are used most now
+	//
+	// The busiest first, by their requests of the last minutes, the current one included. Only with the scope
+	// `admin`.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+	//
+	// Corresponds with GET /usage/top (the `GetTopUsage` operationId).
+	GetTopUsage(ctx context.Context, params *GetTopUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListUsers List users
 	//
 	// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
@@ -1513,6 +2108,52 @@ type ClientInterface interface {
 	Whoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
+// ListAccess Read what became of requests
+//
+// Newest first. Requests have a line of their own as `access_log::detail` of the configuration says: those
+// that were refused, unless it says otherwise. The others are counted, by key, endpoint, address and
+// minute; such a count (`counted`) has the minute for its `time`, and grows while the minute lasts. A user
+// sees the requests with its own keys; with the scope `admin` a caller sees all, those without a valid key
+// included.
+//
+// A page may have fewer records than `limit`, even none, and a `nextCursor` all the same, where finding
+// more would have taken long.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+//
+// Corresponds with GET /access-logs (the `ListAccess` operationId).
+func (c *Client) ListAccess(ctx context.Context, params *ListAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccessRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAlerts Read what is amiss with keys
+//
+// Those that are firing, and those that were resolved in the last 30 days; newest first, by when they began.
+// A user sees those of its own keys; with the scope `admin` a caller sees all.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+//
+// Corresponds with GET /alerts (the `ListAlerts` operationId).
+func (c *Client) ListAlerts(ctx context.Context, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAlertsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListKeys List API keys
 //
 // Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
@@ -1603,7 +2244,7 @@ func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body Cr
 // Problems: `key_not_found`, `not_permitted`, `key_declared`, `precondition_failed`.
 //
 // Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-func (c *Client) RevokeKey(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RevokeKey(ctx context.Context, id KeyID, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeKeyRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -1622,7 +2263,7 @@ func (c *Client) RevokeKey(ctx context.Context, id string, params *RevokeKeyPara
 // Problems: `key_not_found`, `not_permitted`.
 //
 // Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
-func (c *Client) GetKey(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetKeyRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -1650,7 +2291,7 @@ func (c *Client) GetKey(ctx context.Context, id string, reqEditors ...RequestEdi
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateKeyWithBody(ctx context.Context, id KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateKeyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1678,8 +2319,28 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, id string, params *Updat
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *Client) UpdateKey(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateKey(ctx context.Context, id KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListKeyAccess Read what became of a key's requests
+//
+// As `/access-logs`, of one key.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `key_not_found`,
+// `insight_unavailable`.
+//
+// Corresponds with GET /api-keys/{id}/access-logs (the `ListKeyAccess` operationId).
+func (c *Client) ListKeyAccess(ctx context.Context, id KeyID, params *ListKeyAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKeyAccessRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1707,7 +2368,7 @@ func (c *Client) UpdateKey(ctx context.Context, id string, params *UpdateKeyPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-func (c *Client) RotateKeyWithBody(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RotateKeyWithBody(ctx context.Context, id KeyID, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateKeyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -1736,8 +2397,28 @@ func (c *Client) RotateKeyWithBody(ctx context.Context, id string, params *Rotat
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-func (c *Client) RotateKey(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RotateKey(ctx context.Context, id KeyID, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetKeyUsage Read how much a key is used
+//
+// All that the key was presented for, be it refused, and be the key revoked meanwhile. Minutes are kept for
+// a day, hours for 35 days, days for as long as the configuration says. The answer is exact to the moment.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `key_not_found`, `insight_unavailable`.
+//
+// Corresponds with GET /api-keys/{id}/usage (the `GetKeyUsage` operationId).
+func (c *Client) GetKeyUsage(ctx context.Context, id KeyID, params *GetKeyUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetKeyUsageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1925,6 +2606,46 @@ func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Corresponds with GET /scopes (the `ListScopes` operationId).
 func (c *Client) ListScopes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListScopesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUsage Read how much all keys together are used
+//
+// As `/api-keys/{id}/usage`, of all requests, those without a valid key included. Only with the scope
+// `admin`.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+//
+// Corresponds with GET /usage (the `GetUsage` operationId).
+func (c *Client) GetUsage(ctx context.Context, params *GetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUsageRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTopUsage Read which keys are used most now
+//
+// The busiest first, by their requests of the last minutes, the current one included. Only with the scope
+// `admin`.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+//
+// Corresponds with GET /usage/top (the `GetTopUsage` operationId).
+func (c *Client) GetTopUsage(ctx context.Context, params *GetTopUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTopUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2131,6 +2852,234 @@ func (c *Client) Whoami(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 	return c.Client.Do(req)
 }
 
+// NewListAccessRequest constructs an http.Request for the ListAccess method
+func NewListAccessRequest(server string, params *ListAccessParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/access-logs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Endpoint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endpoint", *params.Endpoint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAlertsRequest constructs an http.Request for the ListAlerts method
+func NewListAlertsRequest(server string, params *ListAlertsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/alerts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.KeyID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "keyId", *params.KeyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListKeysRequest constructs an http.Request for the ListKeys method
 func NewListKeysRequest(server string, params *ListKeysParams) (*http.Request, error) {
 	var err error
@@ -2328,7 +3277,7 @@ func NewCreateKeyRequestWithBody(server string, params *CreateKeyParams, content
 }
 
 // NewRevokeKeyRequest constructs an http.Request for the RevokeKey method
-func NewRevokeKeyRequest(server string, id string, params *RevokeKeyParams) (*http.Request, error) {
+func NewRevokeKeyRequest(server string, id KeyID, params *RevokeKeyParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2377,7 +3326,7 @@ func NewRevokeKeyRequest(server string, id string, params *RevokeKeyParams) (*ht
 }
 
 // NewGetKeyRequest constructs an http.Request for the GetKey method
-func NewGetKeyRequest(server string, id string) (*http.Request, error) {
+func NewGetKeyRequest(server string, id KeyID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2411,7 +3360,7 @@ func NewGetKeyRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewUpdateKeyRequest calls the generic UpdateKey builder with application/json body
-func NewUpdateKeyRequest(server string, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody) (*http.Request, error) {
+func NewUpdateKeyRequest(server string, id KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -2422,7 +3371,7 @@ func NewUpdateKeyRequest(server string, id string, params *UpdateKeyParams, body
 }
 
 // NewUpdateKeyRequestWithBody constructs an http.Request for the UpdateKey method, with any body, and a specified content type
-func NewUpdateKeyRequestWithBody(server string, id string, params *UpdateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateKeyRequestWithBody(server string, id KeyID, params *UpdateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2472,8 +3421,129 @@ func NewUpdateKeyRequestWithBody(server string, id string, params *UpdateKeyPara
 	return req, nil
 }
 
+// NewListKeyAccessRequest constructs an http.Request for the ListKeyAccess method
+func NewListKeyAccessRequest(server string, id KeyID, params *ListKeyAccessParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api-keys/%s/access-logs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Endpoint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "endpoint", *params.Endpoint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewRotateKeyRequest calls the generic RotateKey builder with application/json body
-func NewRotateKeyRequest(server string, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody) (*http.Request, error) {
+func NewRotateKeyRequest(server string, id KeyID, params *RotateKeyParams, body RotateKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -2484,7 +3554,7 @@ func NewRotateKeyRequest(server string, id string, params *RotateKeyParams, body
 }
 
 // NewRotateKeyRequestWithBody constructs an http.Request for the RotateKey method, with any body, and a specified content type
-func NewRotateKeyRequestWithBody(server string, id string, params *RotateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewRotateKeyRequestWithBody(server string, id KeyID, params *RotateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2540,6 +3610,91 @@ func NewRotateKeyRequestWithBody(server string, id string, params *RotateKeyPara
 			req.Header.Set("If-Match", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetKeyUsageRequest constructs an http.Request for the GetKeyUsage method
+func NewGetKeyUsageRequest(server string, id KeyID, params *GetKeyUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api-keys/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Step != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "step", *params.Step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -2861,6 +4016,150 @@ func NewListScopesRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUsageRequest constructs an http.Request for the GetUsage method
+func NewGetUsageRequest(server string, params *GetUsageParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/usage")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Step != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "step", *params.Step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTopUsageRequest constructs an http.Request for the GetTopUsage method
+func NewGetTopUsageRequest(server string, params *GetTopUsageParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/usage/top")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Minutes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "minutes", *params.Minutes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3321,6 +4620,36 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ListAccessWithResponse Read what became of requests
+	//
+	// Newest first. Requests have a line of their own as `access_log::detail` of the configuration says: those
+	// that were refused, unless it says otherwise. The others are counted, by key, endpoint, address and
+	// minute; such a count (`counted`) has the minute for its `time`, and grows while the minute lasts. A user
+	// sees the requests with its own keys; with the scope `admin` a caller sees all, those without a valid key
+	// included.
+	//
+	// A page may have fewer records than `limit`, even none, and a `nextCursor` all the same, where finding
+	// more would have taken long.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /access-logs (the `ListAccess` operationId).
+	ListAccessWithResponse(ctx context.Context, params *ListAccessParams, reqEditors ...RequestEditorFn) (*ListAccessResponse, error)
+
+	// ListAlertsWithResponse Read what is amiss with keys
+	//
+	// Those that are firing, and those that were resolved in the last 30 days; newest first, by when they began.
+	// A user sees those of its own keys; with the scope `admin` a caller sees all.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /alerts (the `ListAlerts` operationId).
+	ListAlertsWithResponse(ctx context.Context, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error)
+
 	// ListKeysWithResponse List API keys
 	//
 	// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
@@ -3385,7 +4714,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-	RevokeKeyWithResponse(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
+	RevokeKeyWithResponse(ctx context.Context, id KeyID, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
 
 	// GetKeyWithResponse Show an API key
 	//
@@ -3396,7 +4725,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
-	GetKeyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetKeyResponse, error)
+	GetKeyWithResponse(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*GetKeyResponse, error)
 
 	// UpdateKeyWithBodyWithResponse Change an API key
 	//
@@ -3414,7 +4743,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithBodyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+	UpdateKeyWithBodyWithResponse(ctx context.Context, id KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
 
 	// UpdateKeyWithResponse Change an API key
 	//
@@ -3432,7 +4761,19 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-	UpdateKeyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+	UpdateKeyWithResponse(ctx context.Context, id KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error)
+
+	// ListKeyAccessWithResponse Read what became of a key's requests
+	//
+	// As `/access-logs`, of one key.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `key_not_found`,
+	// `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api-keys/{id}/access-logs (the `ListKeyAccess` operationId).
+	ListKeyAccessWithResponse(ctx context.Context, id KeyID, params *ListKeyAccessParams, reqEditors ...RequestEditorFn) (*ListKeyAccessResponse, error)
 
 	// RotateKeyWithBodyWithResponse Give an API key a new secret
 	//
@@ -3451,7 +4792,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-	RotateKeyWithBodyWithResponse(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
+	RotateKeyWithBodyWithResponse(ctx context.Context, id KeyID, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
 
 	// RotateKeyWithResponse Give an API key a new secret
 	//
@@ -3470,7 +4811,19 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-	RotateKeyWithResponse(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
+	RotateKeyWithResponse(ctx context.Context, id KeyID, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error)
+
+	// GetKeyUsageWithResponse Read how much a key is used
+	//
+	// All that the key was presented for, be it refused, and be the key revoked meanwhile. Minutes are kept for
+	// a day, hours for 35 days, days for as long as the configuration says. The answer is exact to the moment.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `key_not_found`, `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api-keys/{id}/usage (the `GetKeyUsage` operationId).
+	GetKeyUsageWithResponse(ctx context.Context, id KeyID, params *GetKeyUsageParams, reqEditors ...RequestEditorFn) (*GetKeyUsageResponse, error)
 
 	// ApplyDeclarationWithBodyWithResponse Apply a document that declares users and keys
 	//
@@ -3587,6 +4940,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /scopes (the `ListScopes` operationId).
 	ListScopesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListScopesResponse, error)
 
+	// GetUsageWithResponse Read how much all keys together are used
+	//
+	// As `/api-keys/{id}/usage`, of all requests, those without a valid key included. Only with the scope
+	// `admin`.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /usage (the `GetUsage` operationId).
+	GetUsageWithResponse(ctx context.Context, params *GetUsageParams, reqEditors ...RequestEditorFn) (*GetUsageResponse, error)
+
+	// GetTopUsageWithResponse Read which keys are used most now
+	//
+	// The busiest first, by their requests of the last minutes, the current one included. Only with the scope
+	// `admin`.
+	//
+	// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /usage/top (the `GetTopUsage` operationId).
+	GetTopUsageWithResponse(ctx context.Context, params *GetTopUsageParams, reqEditors ...RequestEditorFn) (*GetTopUsageResponse, error)
+
 	// ListUsersWithResponse List users
 	//
 	// Oldest first, without those that were deleted. A caller without the scope `admin` sees its own
@@ -3702,6 +5079,120 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /whoami (the `Whoami` operationId).
 	WhoamiWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*WhoamiResponse, error)
+}
+
+// ListAccessResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccess
+type ListAccessResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListAccessResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListAccessResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAccessResponse) GetJSON200() *AccessList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAccessResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAccessResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAccessResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAccessResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAccessResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAlertsResponseDefaultHeaders the declared response headers of an HTTP default response for ListAlerts
+type ListAlertsResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListAlertsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AlertList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListAlertsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAlertsResponse) GetJSON200() *AlertList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAlertsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAlertsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAlertsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAlertsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAlertsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // ListKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListKeys
@@ -4012,6 +5503,63 @@ func (r UpdateKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListKeyAccessResponseDefaultHeaders the declared response headers of an HTTP default response for ListKeyAccess
+type ListKeyAccessResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type ListKeyAccessResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *ListKeyAccessResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListKeyAccessResponse) GetJSON200() *AccessList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListKeyAccessResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListKeyAccessResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKeyAccessResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKeyAccessResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKeyAccessResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // RotateKeyResponse200Headers the declared response headers of an HTTP 200 response for RotateKey
 type RotateKeyResponse200Headers struct {
 	ETag                string
@@ -4071,6 +5619,63 @@ func (r RotateKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetKeyUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetKeyUsage
+type GetKeyUsageResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetKeyUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Usage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetKeyUsageResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetKeyUsageResponse) GetJSON200() *Usage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetKeyUsageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetKeyUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetKeyUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetKeyUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetKeyUsageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4414,6 +6019,120 @@ func (r ListScopesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListScopesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetUsage
+type GetUsageResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Usage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetUsageResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUsageResponse) GetJSON200() *Usage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetUsageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTopUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetTopUsage
+type GetTopUsageResponseDefaultHeaders struct {
+	Allow           *string
+	RetryAfter      *int
+	WWWAuthenticate *string
+}
+
+type GetTopUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TopUsage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetTopUsageResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTopUsageResponse) GetJSON200() *TopUsage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTopUsageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTopUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTopUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTopUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTopUsageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4851,6 +6570,48 @@ func (r WhoamiResponse) ContentType() string {
 	return ""
 }
 
+// ListAccessWithResponse Read what became of requests
+//
+// Newest first. Requests have a line of their own as `access_log::detail` of the configuration says: those
+// that were refused, unless it says otherwise. The others are counted, by key, endpoint, address and
+// minute; such a count (`counted`) has the minute for its `time`, and grows while the minute lasts. A user
+// sees the requests with its own keys; with the scope `admin` a caller sees all, those without a valid key
+// included.
+//
+// A page may have fewer records than `limit`, even none, and a `nextCursor` all the same, where finding
+// more would have taken long.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /access-logs (the `ListAccess` operationId).
+func (c *ClientWithResponses) ListAccessWithResponse(ctx context.Context, params *ListAccessParams, reqEditors ...RequestEditorFn) (*ListAccessResponse, error) {
+	rsp, err := c.ListAccess(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAccessResponse(rsp)
+}
+
+// ListAlertsWithResponse Read what is amiss with keys
+//
+// Those that are firing, and those that were resolved in the last 30 days; newest first, by when they began.
+// A user sees those of its own keys; with the scope `admin` a caller sees all.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /alerts (the `ListAlerts` operationId).
+func (c *ClientWithResponses) ListAlertsWithResponse(ctx context.Context, params *ListAlertsParams, reqEditors ...RequestEditorFn) (*ListAlertsResponse, error) {
+	rsp, err := c.ListAlerts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAlertsResponse(rsp)
+}
+
 // ListKeysWithResponse List API keys
 //
 // Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
@@ -4933,7 +6694,7 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api-keys/{id} (the `RevokeKey` operationId).
-func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id string, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
+func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id KeyID, params *RevokeKeyParams, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error) {
 	rsp, err := c.RevokeKey(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -4950,7 +6711,7 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id stri
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api-keys/{id} (the `GetKey` operationId).
-func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetKeyResponse, error) {
+func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*GetKeyResponse, error) {
 	rsp, err := c.GetKey(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -4974,7 +6735,7 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string,
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context, id KeyID, params *UpdateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
 	rsp, err := c.UpdateKeyWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -4998,12 +6759,30 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api-keys/{id} (the `UpdateKey` operationId).
-func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id string, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
+func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id KeyID, params *UpdateKeyParams, body UpdateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKeyResponse, error) {
 	rsp, err := c.UpdateKey(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseUpdateKeyResponse(rsp)
+}
+
+// ListKeyAccessWithResponse Read what became of a key's requests
+//
+// As `/access-logs`, of one key.
+//
+// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`, `key_not_found`,
+// `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api-keys/{id}/access-logs (the `ListKeyAccess` operationId).
+func (c *ClientWithResponses) ListKeyAccessWithResponse(ctx context.Context, id KeyID, params *ListKeyAccessParams, reqEditors ...RequestEditorFn) (*ListKeyAccessResponse, error) {
+	rsp, err := c.ListKeyAccess(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKeyAccessResponse(rsp)
 }
 
 // RotateKeyWithBodyWithResponse Give an API key a new secret
@@ -5023,7 +6802,7 @@ func (c *ClientWithResponses) UpdateKeyWithResponse(ctx context.Context, id stri
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-func (c *ClientWithResponses) RotateKeyWithBodyWithResponse(ctx context.Context, id string, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
+func (c *ClientWithResponses) RotateKeyWithBodyWithResponse(ctx context.Context, id KeyID, params *RotateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
 	rsp, err := c.RotateKeyWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -5048,12 +6827,30 @@ func (c *ClientWithResponses) RotateKeyWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api-keys/{id}/rotate (the `RotateKey` operationId).
-func (c *ClientWithResponses) RotateKeyWithResponse(ctx context.Context, id string, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
+func (c *ClientWithResponses) RotateKeyWithResponse(ctx context.Context, id KeyID, params *RotateKeyParams, body RotateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateKeyResponse, error) {
 	rsp, err := c.RotateKey(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseRotateKeyResponse(rsp)
+}
+
+// GetKeyUsageWithResponse Read how much a key is used
+//
+// All that the key was presented for, be it refused, and be the key revoked meanwhile. Minutes are kept for
+// a day, hours for 35 days, days for as long as the configuration says. The answer is exact to the moment.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `key_not_found`, `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api-keys/{id}/usage (the `GetKeyUsage` operationId).
+func (c *ClientWithResponses) GetKeyUsageWithResponse(ctx context.Context, id KeyID, params *GetKeyUsageParams, reqEditors ...RequestEditorFn) (*GetKeyUsageResponse, error) {
+	rsp, err := c.GetKeyUsage(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetKeyUsageResponse(rsp)
 }
 
 // ApplyDeclarationWithBodyWithResponse Apply a document that declares users and keys
@@ -5217,6 +7014,42 @@ func (c *ClientWithResponses) ListScopesWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseListScopesResponse(rsp)
+}
+
+// GetUsageWithResponse Read how much all keys together are used
+//
+// As `/api-keys/{id}/usage`, of all requests, those without a valid key included. Only with the scope
+// `admin`.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /usage (the `GetUsage` operationId).
+func (c *ClientWithResponses) GetUsageWithResponse(ctx context.Context, params *GetUsageParams, reqEditors ...RequestEditorFn) (*GetUsageResponse, error) {
+	rsp, err := c.GetUsage(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUsageResponse(rsp)
+}
+
+// GetTopUsageWithResponse Read which keys are used most now
+//
+// The busiest first, by their requests of the last minutes, the current one included. Only with the scope
+// `admin`.
+//
+// Problems: `invalid_request`, `secret_in_request`, `not_permitted`, `insight_unavailable`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /usage/top (the `GetTopUsage` operationId).
+func (c *ClientWithResponses) GetTopUsageWithResponse(ctx context.Context, params *GetTopUsageParams, reqEditors ...RequestEditorFn) (*GetTopUsageResponse, error) {
+	rsp, err := c.GetTopUsage(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTopUsageResponse(rsp)
 }
 
 // ListUsersWithResponse List users
@@ -5387,6 +7220,126 @@ func (c *ClientWithResponses) WhoamiWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseWhoamiResponse(rsp)
+}
+
+// ParseListAccessResponse parses an HTTP response from a ListAccessWithResponse call
+func ParseListAccessResponse(rsp *http.Response) (*ListAccessResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAccessResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListAccessResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAlertsResponse parses an HTTP response from a ListAlertsWithResponse call
+func ParseListAlertsResponse(rsp *http.Response) (*ListAlertsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAlertsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AlertList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListAlertsResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
 }
 
 // ParseListKeysResponse parses an HTTP response from a ListKeysWithResponse call
@@ -5736,6 +7689,66 @@ func ParseUpdateKeyResponse(rsp *http.Response) (*UpdateKeyResponse, error) {
 	return response, nil
 }
 
+// ParseListKeyAccessResponse parses an HTTP response from a ListKeyAccessWithResponse call
+func ParseListKeyAccessResponse(rsp *http.Response) (*ListKeyAccessResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKeyAccessResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers ListKeyAccessResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
 // ParseRotateKeyResponse parses an HTTP response from a RotateKeyWithResponse call
 func ParseRotateKeyResponse(rsp *http.Response) (*RotateKeyResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5786,6 +7799,66 @@ func ParseRotateKeyResponse(rsp *http.Response) (*RotateKeyResponse, error) {
 		response.Headers200 = &headers
 	case true:
 		var headers RotateKeyResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetKeyUsageResponse parses an HTTP response from a GetKeyUsageWithResponse call
+func ParseGetKeyUsageResponse(rsp *http.Response) (*GetKeyUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetKeyUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Usage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetKeyUsageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6156,6 +8229,126 @@ func ParseListScopesResponse(rsp *http.Response) (*ListScopesResponse, error) {
 	switch {
 	case true:
 		var headers ListScopesResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetUsageResponse parses an HTTP response from a GetUsageWithResponse call
+func ParseGetUsageResponse(rsp *http.Response) (*GetUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Usage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetUsageResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTopUsageResponse parses an HTTP response from a GetTopUsageWithResponse call
+func ParseGetTopUsageResponse(rsp *http.Response) (*GetTopUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTopUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TopUsage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers GetTopUsageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

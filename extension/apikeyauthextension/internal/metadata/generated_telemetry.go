@@ -25,17 +25,25 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	ApikeyauthCacheHits        metric.Int64Counter
-	ApikeyauthCacheMisses      metric.Int64Counter
-	ApikeyauthLimitDecisions   metric.Int64Counter
-	ApikeyauthLimitFlushErrors metric.Int64Counter
-	ApikeyauthLimitKeys        metric.Int64ObservableGauge
-	ApikeyauthRequests         metric.Int64Counter
-	ApikeyauthStoreDuration    metric.Float64Histogram
-	ApikeyauthStoreErrors      metric.Int64Counter
+	meter                           metric.Meter
+	mu                              sync.Mutex
+	registrations                   []metric.Registration
+	ApikeyauthAccessLogDroppedLines metric.Int64ObservableCounter
+	ApikeyauthAlertDeliveries       metric.Int64Counter
+	ApikeyauthAlertsFiring          metric.Int64ObservableGauge
+	ApikeyauthAPICalls              metric.Int64Counter
+	ApikeyauthCacheHits             metric.Int64Counter
+	ApikeyauthCacheMisses           metric.Int64Counter
+	ApikeyauthInsightFlushDuration  metric.Float64Histogram
+	ApikeyauthInsightFlushErrors    metric.Int64Counter
+	ApikeyauthKeyItems              metric.Int64Counter
+	ApikeyauthKeyRequests           metric.Int64Counter
+	ApikeyauthLimitDecisions        metric.Int64Counter
+	ApikeyauthLimitFlushErrors      metric.Int64Counter
+	ApikeyauthLimitKeys             metric.Int64ObservableGauge
+	ApikeyauthRequests              metric.Int64Counter
+	ApikeyauthStoreDuration         metric.Float64Histogram
+	ApikeyauthStoreErrors           metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -47,6 +55,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterApikeyauthAccessLogDroppedLinesCallback sets callback for observable ApikeyauthAccessLogDroppedLines metric.
+func (builder *TelemetryBuilder) RegisterApikeyauthAccessLogDroppedLinesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ApikeyauthAccessLogDroppedLines, obs: o})
+		return nil
+	}, builder.ApikeyauthAccessLogDroppedLines)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterApikeyauthAlertsFiringCallback sets callback for observable ApikeyauthAlertsFiring metric.
+func (builder *TelemetryBuilder) RegisterApikeyauthAlertsFiringCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ApikeyauthAlertsFiring, obs: o})
+		return nil
+	}, builder.ApikeyauthAlertsFiring)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterApikeyauthLimitKeysCallback sets callback for observable ApikeyauthLimitKeys metric.
@@ -92,6 +130,30 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ApikeyauthAccessLogDroppedLines, err = builder.meter.Int64ObservableCounter(
+		"otelcol_apikeyauth_access_log_dropped_lines",
+		metric.WithDescription("Number of lines of the access log that there was no room for. Their requests are counted all the same. [Alpha]"),
+		metric.WithUnit("{lines}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthAlertDeliveries, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_alert_deliveries",
+		metric.WithDescription("Number of attempts to tell somebody of alerts. [Alpha]"),
+		metric.WithUnit("{deliveries}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthAlertsFiring, err = builder.meter.Int64ObservableGauge(
+		"otelcol_apikeyauth_alerts_firing",
+		metric.WithDescription("Number of alerts that are firing. [Alpha]"),
+		metric.WithUnit("{alerts}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthAPICalls, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_api_calls",
+		metric.WithDescription("Number of calls of the admin API that need a key, by what became of them. [Alpha]"),
+		metric.WithUnit("{calls}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ApikeyauthCacheHits, err = builder.meter.Int64Counter(
 		"otelcol_apikeyauth_cache_hits",
 		metric.WithDescription("Number of keys that were resolved from a cache. [Alpha]"),
@@ -102,6 +164,31 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_apikeyauth_cache_misses",
 		metric.WithDescription("Number of keys that neither cache held, so that the store was to be asked. [Alpha]"),
 		metric.WithUnit("{lookups}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthInsightFlushDuration, err = builder.meter.Float64Histogram(
+		"otelcol_apikeyauth_insight_flush_duration",
+		metric.WithDescription("Time that it took to keep usage and access logs. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthInsightFlushErrors, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_insight_flush_errors",
+		metric.WithDescription("Number of times that usage and access logs could not be kept. [Alpha]"),
+		metric.WithUnit("{errors}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthKeyItems, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_key_items",
+		metric.WithDescription("Number of items that keys have sent in accepted requests. Recorded only with usage::metrics_per_key. [Alpha]"),
+		metric.WithUnit("{items}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ApikeyauthKeyRequests, err = builder.meter.Int64Counter(
+		"otelcol_apikeyauth_key_requests",
+		metric.WithDescription("Number of ingest requests by key. Recorded only with usage::metrics_per_key. [Alpha]"),
+		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ApikeyauthLimitDecisions, err = builder.meter.Int64Counter(
@@ -124,7 +211,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ApikeyauthRequests, err = builder.meter.Int64Counter(
 		"otelcol_apikeyauth_requests",
-		metric.WithDescription("Number of ingest requests, by what was decided on them. [Alpha]"),
+		metric.WithDescription("Number of ingest requests that have ended, by what became of them. [Alpha]"),
 		metric.WithUnit("{requests}"),
 	)
 	errs = errors.Join(errs, err)

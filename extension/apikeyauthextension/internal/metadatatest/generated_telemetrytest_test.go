@@ -20,21 +20,59 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterApikeyauthAccessLogDroppedLinesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterApikeyauthAlertsFiringCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterApikeyauthLimitKeysCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ApikeyauthAlertDeliveries.Add(context.Background(), 1)
+	tb.ApikeyauthAPICalls.Add(context.Background(), 1)
 	tb.ApikeyauthCacheHits.Add(context.Background(), 1)
 	tb.ApikeyauthCacheMisses.Add(context.Background(), 1)
+	tb.ApikeyauthInsightFlushDuration.Record(context.Background(), 1)
+	tb.ApikeyauthInsightFlushErrors.Add(context.Background(), 1)
+	tb.ApikeyauthKeyItems.Add(context.Background(), 1)
+	tb.ApikeyauthKeyRequests.Add(context.Background(), 1)
 	tb.ApikeyauthLimitDecisions.Add(context.Background(), 1)
 	tb.ApikeyauthLimitFlushErrors.Add(context.Background(), 1)
 	tb.ApikeyauthRequests.Add(context.Background(), 1)
 	tb.ApikeyauthStoreDuration.Record(context.Background(), 1)
 	tb.ApikeyauthStoreErrors.Add(context.Background(), 1)
+	AssertEqualApikeyauthAccessLogDroppedLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthAlertDeliveries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthAlertsFiring(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthAPICalls(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualApikeyauthCacheHits(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualApikeyauthCacheMisses(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthInsightFlushDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthInsightFlushErrors(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthKeyItems(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualApikeyauthKeyRequests(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualApikeyauthLimitDecisions(t, testTel,
