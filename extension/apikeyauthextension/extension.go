@@ -24,6 +24,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/gate"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/keyring"
+	"github.com/otlpgate/otlpgate/internal/kv/badgerkv"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/provision"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -47,7 +48,8 @@ type gateExtension struct {
 	processors        atomic.Int32
 	intercepts        atomic.Bool // some gRPC server has the interceptors
 	courtesy          courtesy
-	now               func() time.Time // time.Now but in tests
+	now               func() time.Time                                              // time.Now but in tests
+	openInsight       func(context.Context, badgerkv.Options) (insightStore, error) // openBadger but in tests
 	unrecorded        unrecorded
 
 	// Set by Start, before any door opens.
@@ -91,8 +93,9 @@ func newExtension(set extension.Settings, cfg *Config) (*gateExtension, error) {
 	e := &gateExtension{
 		config: cfg, settings: set, telemetry: newTelemetry(builder, set.Logger),
 		headers: headers, credentialHeaders: headers.Names(), clients: clientip.NewResolver(proxies), plans: plans,
-		now: time.Now,
+		now: time.Now, openInsight: openBadger,
 	}
+	e.telemetry.perKey = cfg.Usage.MetricsPerKey
 	if cfg.Limits.OverLimitStatus == http.StatusServiceUnavailable {
 		e.overLimitCode = codes.Unavailable
 	}
@@ -117,7 +120,7 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	e.store = backend
 	e.keyring, err = keyring.New(keyring.Options{
 		Source: backend, MaxKeys: e.config.Cache.MaxKeys, NegativeTTL: e.config.Cache.NegativeTTL,
-		Plans: e.plans, Observer: e.telemetry,
+		Plans: e.plans, Observer: e.telemetry, Now: e.now,
 	})
 	if err != nil {
 		return err

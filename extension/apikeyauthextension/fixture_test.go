@@ -52,7 +52,8 @@ type fixtureOptions struct {
 	doors       doors
 	noProcessor bool
 	extension   func(*Config)
-	receiver    map[string]any // added to each protocol
+	prepare     func(*gateExtension) // before it starts
+	receiver    map[string]any       // added to each protocol
 	processor   map[string]any
 	end         consumer.Traces // in place of the sink
 	pipelines   int             // of traces that the receiver feeds; 0 means one
@@ -105,6 +106,9 @@ func (f *fixture) startExtension(t testing.TB, o fixtureOptions) {
 	created, err := NewFactory().Create(t.Context(), set, cfg)
 	require.NoError(t, err)
 	f.extension = created.(*gateExtension)
+	if o.prepare != nil {
+		o.prepare(f.extension)
+	}
 	require.NoError(t, created.Start(t.Context(), componenttest.NewNopHost()))
 	t.Cleanup(func() {
 		require.NoError(t, created.Shutdown(context.Background()))

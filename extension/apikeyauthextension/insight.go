@@ -14,6 +14,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/accesslog"
 	"github.com/otlpgate/otlpgate/internal/geo"
+	"github.com/otlpgate/otlpgate/internal/kv"
 	"github.com/otlpgate/otlpgate/internal/kv/badgerkv"
 	"github.com/otlpgate/otlpgate/internal/usage"
 )
@@ -25,7 +26,7 @@ type insight struct {
 	ledger    *usage.Ledger
 	log       *accesslog.Log
 	countries *geo.Database // nil: not known
-	store     *badgerkv.Store
+	store     insightStore
 	note      func(context.Context, []access.Count) error // nil: nobody else is told
 	emit      bool
 	now       func() time.Time
@@ -35,6 +36,17 @@ type insight struct {
 	turn chan struct{} // held by the flush that is under way
 	end  context.CancelFunc
 	done sync.WaitGroup
+}
+
+// insightStore is where it is kept.
+type insightStore interface {
+	kv.Store
+	// Prune gives back the space of what has expired.
+	Prune(ctx context.Context) error
+}
+
+func openBadger(ctx context.Context, o badgerkv.Options) (insightStore, error) {
+	return badgerkv.Open(ctx, o)
 }
 
 // The intervals of upkeep that nobody has to choose.
@@ -61,7 +73,7 @@ func (e *gateExtension) newInsight(ctx context.Context) (*insight, error) {
 			return nil, fmt.Errorf("geoip::database: %w", err)
 		}
 	}
-	store, err := badgerkv.Open(ctx, badgerkv.Options{
+	store, err := e.openInsight(ctx, badgerkv.Options{
 		Directory: filepath.Join(c.Storage.Directory, insightDirectory), Logger: e.settings.Logger,
 	})
 	if err != nil {
