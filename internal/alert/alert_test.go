@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/otlpgate/otlpgate/internal/access"
+	"github.com/otlpgate/otlpgate/internal/kv"
+	"github.com/otlpgate/otlpgate/internal/kv/kvtest"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -344,16 +348,25 @@ func (h hang) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestWhatWaitsForAWebhookIsBounded(t *testing.T) {
-	h := newHook(t)
-	h.set(func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
-	f := newFixture(t, func(o *Options) { o.Webhook = h.receiver() })
-	for i := range maxWaiting + 10 {
-		f.key(fmt.Sprintf("key_%d", i))
+	memory, dropped := kvtest.NewMemory(), 0
+	observe := func(_ string, r Result) { dropped += map[Result]int{Dropped: 1}[r] }
+	h := newWebhook(Receiver{}, memory, zap.NewNop(), observe)
+	var notices []numbered
+	groups := make([][]kv.Entry, maxWaiting+10)
+	for i := range groups {
+		n, entry, err := h.prepare(&Alert{ID: strconv.Itoa(i)})
+		require.NoError(t, err)
+		notices, groups[i] = append(notices, n), []kv.Entry{entry}
 	}
-	f.after(31 * day)
-	assert.Len(t, f.webhook.waiting, maxWaiting)
-	f.restart()
-	assert.Len(t, f.webhook.waiting, maxWaiting)
+	_, err := memory.Write(t.Context(), groups)
+	require.NoError(t, err)
+	require.NoError(t, h.push(t.Context(), notices))
+	assert.Len(t, h.waiting, maxWaiting)
+	assert.Equal(t, 10, dropped)
+	again := newWebhook(Receiver{}, memory, zap.NewNop(), observe)
+	require.NoError(t, again.load(t.Context()))
+	require.Len(t, again.waiting, maxWaiting, "those that were dropped are not kept")
+	assert.Equal(t, h.waiting[0].number, again.waiting[0].number)
 }
 
 func TestListingsFilterAndPagesJoin(t *testing.T) {

@@ -13,17 +13,23 @@ import (
 // restarts meanwhile must hear of it too.
 const repeatFor = 15 * time.Minute
 
+// repeatEvery is how often Alertmanager is told again of what it was told: it takes
+// an alert that it does not hear of for five minutes to have ended, and evaluations
+// may be farther apart.
+const repeatEvery = time.Minute
+
 // maxBatch is how many alerts are sent at once.
 const maxBatch = 64
 
-// alertmanager tells an Alertmanager, again with every evaluation, which alerts
-// fire and which have ended of late. Alertmanager takes an alert that it is not
-// told of for some minutes to have ended, so nothing has to be remembered here.
+// alertmanager tells an Alertmanager, again and again, which alerts fire and which
+// have ended of late. Alertmanager takes an alert that it is not told of for some
+// minutes to have ended, so nothing has to be kept here.
 type alertmanager struct {
 	receiver Receiver
 	logger   *zap.Logger
 	observe  func(receiver string, r Result)
-	news     chan []postable // the newest state of all that is to be told
+	news     chan []postable // the newest state of all that is to be told; never nil
+	every    time.Duration   // after which it is told again
 }
 
 // postable is an alert as API v2 of Alertmanager takes it (postableAlert).
@@ -35,12 +41,12 @@ type postable struct {
 }
 
 func newAlertmanager(r Receiver, logger *zap.Logger, observe func(string, Result)) *alertmanager {
-	return &alertmanager{receiver: r, logger: logger, observe: observe, news: make(chan []postable, 1)}
+	return &alertmanager{receiver: r, logger: logger, observe: observe, news: make(chan []postable, 1), every: repeatEvery}
 }
 
 // tell hands over the state of all alerts, in place of what has not been sent.
 func (m *alertmanager) tell(alerts []Alert, now time.Time) {
-	var state []postable
+	state := []postable{}
 	for i := range alerts {
 		if a := &alerts[i]; a.State == Firing || now.Sub(a.ResolvedAt) < repeatFor {
 			state = append(state, postableOf(a))
@@ -84,27 +90,41 @@ func camel(kind string) string {
 	return b.String()
 }
 
-// run sends what it is told until the context ends.
+// run sends what it is told, and again, until the context ends.
 func (m *alertmanager) run(ctx context.Context) {
-	pauses := newPauses()
-	for {
+	again := time.NewTimer(m.every)
+	defer again.Stop()
+	var state []postable
+	for ok := true; ok; again.Reset(m.every) {
 		select {
 		case <-ctx.Done():
 			return
-		case state := <-m.news:
-			for len(state) > 0 {
-				var retry time.Duration
-				if state, retry = m.send(ctx, state, pauses.NextBackOff()); retry == 0 {
-					pauses.Reset()
-					continue
-				}
-				var ok bool
-				if state, ok = m.wait(ctx, state, retry); !ok {
-					return
-				}
-			}
+		case state = <-m.news:
+		case <-again.C:
+		}
+		state, ok = m.deliver(ctx, state)
+	}
+}
+
+// deliver sends a state, or the news that come meanwhile, until all of it is sent,
+// and returns what that was. It reports false when the context ends.
+func (m *alertmanager) deliver(ctx context.Context, state []postable) ([]postable, bool) {
+	pauses := newPauses()
+	for rest := state; len(rest) > 0; {
+		var retry time.Duration
+		if rest, retry = m.send(ctx, rest, pauses.NextBackOff()); retry == 0 {
+			pauses.Reset()
+			continue
+		}
+		news, ok := m.wait(ctx, retry)
+		if !ok {
+			return nil, false
+		}
+		if news != nil {
+			state, rest = news, news
 		}
 	}
+	return state, true
 }
 
 // send sends a batch, and returns what is left to send and how long to wait
@@ -114,6 +134,8 @@ func (m *alertmanager) send(ctx context.Context, state []postable, pause time.Du
 	endpoint, err := url.JoinPath(m.receiver.URL, "api/v2/alerts")
 	if err == nil {
 		err = m.receiver.post(ctx, endpoint, state[:n])
+	} else {
+		err = withoutURL(err)
 	}
 	switch {
 	case err == nil:
@@ -131,17 +153,18 @@ func (m *alertmanager) send(ctx context.Context, state []postable, pause time.Du
 	return state, pauseOf(err, pause)
 }
 
-// wait waits before the next attempt, which is for the news if there are any.
-func (m *alertmanager) wait(ctx context.Context, state []postable, pause time.Duration) ([]postable, bool) {
+// wait waits before the next attempt, and returns the news that came meanwhile, nil
+// where there are none.
+func (m *alertmanager) wait(ctx context.Context, pause time.Duration) (news []postable, ok bool) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, false
-		case state = <-m.news:
+		case news = <-m.news:
 		case <-timer.C:
-			return state, true
+			return news, true
 		}
 	}
 }

@@ -111,13 +111,14 @@ func (b *book) fire(id string, k *store.Key, f finding, now time.Time) (Alert, b
 	return a, begins
 }
 
-// firing returns the ids of the keys with an alert of a kind that fires.
+// firing returns the ids of the keys with an alert of a kind that fires; the empty
+// kind is any.
 func (b *book) firing(kind Kind) map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ids := map[string]bool{}
 	for _, a := range b.alerts {
-		if a.State == Firing && a.Kind == kind {
+		if a.State == Firing && (kind == "" || a.Kind == kind) {
 			ids[a.KeyID] = true
 		}
 	}
@@ -180,10 +181,24 @@ func (b *book) keep(ctx context.Context, notices map[string][]kv.Entry) error {
 	return nil
 }
 
-// forget drops alerts that have ended long ago, or are too many.
-func (b *book) forget(now time.Time) {
+// forget drops alerts that have ended long ago, or are too many, here and from the
+// store. It must not run together with what lets alerts fire.
+func (b *book) forget(ctx context.Context, now time.Time) error {
+	dropped := b.drop(now)
+	if len(dropped) == 0 {
+		return nil
+	}
+	if _, err := b.store.Write(ctx, dropped); err != nil {
+		return fmt.Errorf("forget %d alerts: %w", len(dropped), err)
+	}
+	return nil
+}
+
+// drop drops them here, and returns what the store is to forget.
+func (b *book) drop(now time.Time) [][]kv.Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var dropped [][]kv.Entry
 	var ended []Alert
 	for _, a := range b.alerts {
 		if a.State == Resolved && !b.dirty[a.ID] {
@@ -195,9 +210,11 @@ func (b *book) forget(now time.Time) {
 		if i < maxResolved && now.Sub(a.ResolvedAt) < resolvedKept {
 			continue
 		}
+		dropped = append(dropped, []kv.Entry{{Key: []byte(alertPrefix + a.ID)}})
 		delete(b.alerts, a.ID)
 		if delete(b.byKey[a.KeyID], a.ID); len(b.byKey[a.KeyID]) == 0 {
 			delete(b.byKey, a.KeyID)
 		}
 	}
+	return dropped
 }

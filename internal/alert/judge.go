@@ -44,24 +44,30 @@ type judge struct {
 const lately = 15 * time.Minute
 
 // run judges all keys and returns the alerts that begin or end. A key that cannot
-// be read keeps its alerts as they are.
+// be read keeps its alerts as they are, and those of a key that is there no more end:
+// a backup may have been restored.
 func (j *judge) run(ctx context.Context, now time.Time) ([]Alert, error) {
 	rated, err := j.rated(ctx, now)
 	if err != nil {
 		return nil, err
 	}
 	e := evaluation{judge: j, now: now, rated: rated, owners: map[string]*store.User{}}
+	gone := j.book.firing("")
 	for page := (store.Page{Limit: store.MaxLimit}); ; {
 		keys, err := j.keys.ListKeys(ctx, store.KeyFilter{}, page)
 		if err != nil {
 			return e.turned, fmt.Errorf("judge keys: %w", err)
 		}
 		for i := range keys.Keys {
+			delete(gone, keys.Keys[i].ID)
 			e.key(ctx, &keys.Keys[i])
 		}
 		if page.Cursor = keys.Next; page.Cursor == "" {
 			break
 		}
+	}
+	for id := range gone {
+		e.turned = append(e.turned, j.book.judged(&store.Key{ID: id}, nil, now)...)
 	}
 	return e.turned, errors.Join(e.errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -42,6 +43,8 @@ const (
 const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = time.Minute
+	// longestAsked is how long a receiver may ask to be left alone.
+	longestAsked = time.Hour
 	// postTimeout bounds an attempt where the client does not.
 	postTimeout = 30 * time.Second
 )
@@ -64,21 +67,21 @@ type refusal struct {
 func (r *refusal) Error() string { return "it answers " + r.status }
 
 // post sends a JSON document.
-func (r *Receiver) post(ctx context.Context, url string, document any) error {
+func (r *Receiver) post(ctx context.Context, address string, document any) error {
 	body, err := json.Marshal(document)
 	if err != nil {
 		return fmt.Errorf("encode alerts: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("send alerts: %w", err)
+		return fmt.Errorf("send alerts: %w", withoutURL(err))
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := r.Client.Do(request)
+	answer, err := r.reposting().Do(request)
 	if err != nil {
-		return fmt.Errorf("send alerts: %w", err)
+		return fmt.Errorf("send alerts to %s: %w", request.URL.Host, withoutURL(err))
 	}
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, 64<<10) // so that the connection can be used again
@@ -88,6 +91,32 @@ func (r *Receiver) post(ctx context.Context, url string, document any) error {
 	return fmt.Errorf("send alerts to %s: %w", request.URL.Host, refusalOf(answer))
 }
 
+// reposting returns the client, but for redirects that would turn a POST into a
+// GET: that is answered well and delivers nothing.
+func (r *Receiver) reposting() *http.Client {
+	client := *r.Client
+	follow := client.CheckRedirect
+	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		switch {
+		case next.Method != http.MethodPost, follow == nil && len(via) >= 10: // as net/http has it
+			return http.ErrUseLastResponse
+		case follow != nil:
+			return follow(next, via)
+		}
+		return nil
+	}
+	return &client
+}
+
+// withoutURL takes the URL out of an error of net/http, since that of a webhook
+// may be a secret.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
 func refusalOf(answer *http.Response) *refusal {
 	r := &refusal{status: answer.Status}
 	switch code := answer.StatusCode; {
@@ -95,10 +124,19 @@ func refusalOf(answer *http.Response) *refusal {
 	case code < http.StatusInternalServerError:
 		r.final = true
 	}
-	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		r.after = min(time.Duration(seconds)*time.Second, longestPause)
-	}
+	r.after = min(max(askedFor(answer.Header.Get("Retry-After"), time.Now()), 0), longestAsked)
 	return r
+}
+
+// askedFor reads a Retry-After header, which holds seconds or a time.
+func askedFor(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(min(seconds, int(longestAsked/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return at.Sub(now)
+	}
+	return 0
 }
 
 // pauseOf returns how long to wait before the next attempt: a pause, or what the

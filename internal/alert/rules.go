@@ -9,12 +9,14 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// Rules say what is amiss. A span of zero turns its kind off.
+// Rules say what is amiss. Where nothing else is said, a span of zero turns its
+// kind off.
 type Rules struct {
 	// UnusedAfter is for how long an active key must not have been used.
 	UnusedAfter time.Duration
 	// ErrorRate is the part of requests, 0 to 1, over which too many of them were
-	// refused or failed, in RateWindow, of at least MinRequests.
+	// refused or failed, in RateWindow, of at least MinRequests. A part of 1 turns
+	// the kind off.
 	ErrorRate   float64
 	MinRequests int64
 	RateWindow  time.Duration
@@ -85,7 +87,7 @@ func (r *Rules) unused(f *facts, now time.Time) []finding {
 }
 
 func (r *Rules) errorRate(f *facts, _ time.Time) []finding {
-	if f.requests < r.MinRequests || f.requests == 0 || float64(f.errors) <= r.ErrorRate*float64(f.requests) {
+	if f.requests < r.MinRequests || f.requests == 0 || float64(f.errors)/float64(f.requests) <= r.ErrorRate {
 		return nil
 	}
 	return []finding{{

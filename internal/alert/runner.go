@@ -74,11 +74,18 @@ func New(o Options) *Runner {
 }
 
 // The times between two evaluations: a minute, or more where one takes long, so
-// that all of them together take a hundredth of a processor at most.
+// that all of them together take a hundredth of a processor; unless keys in use
+// would be missed then (see lately), which counts for more.
 const (
-	interval  = time.Minute
-	perEffort = 100
+	interval        = time.Minute
+	perEffort       = 100
+	longestInterval = lately / 2 // the other half is for the evaluation
 )
+
+// pauseAfter returns how long to wait after an evaluation that took so long.
+func pauseAfter(took time.Duration) time.Duration {
+	return min(max(interval, perEffort*took), longestInterval)
+}
 
 // Start reads what was kept, and begins to judge and to tell.
 func (r *Runner) Start(ctx context.Context) error {
@@ -105,7 +112,7 @@ func (r *Runner) loop(ctx context.Context) {
 		if err := r.Evaluate(ctx); err != nil && ctx.Err() == nil {
 			r.logger.Error("cannot judge all keys: their alerts stay as they are; trying again", zap.Error(err))
 		}
-		pause = max(interval, perEffort*time.Since(began))
+		pause = pauseAfter(time.Since(began))
 	}
 }
 
@@ -116,8 +123,7 @@ func (r *Runner) Evaluate(ctx context.Context) error {
 	defer r.turn.Unlock()
 	now := r.now().UTC().Truncate(time.Microsecond)
 	turned, err := r.judge.run(ctx, now)
-	err = errors.Join(err, r.keep(ctx, turned))
-	r.book.forget(now)
+	err = errors.Join(err, r.keep(ctx, turned), r.book.forget(ctx, now))
 	if r.alertmanager != nil {
 		r.alertmanager.tell(r.book.all(), now)
 	}
@@ -140,8 +146,12 @@ func (r *Runner) keep(ctx context.Context, turned []Alert) error {
 		}
 		notices, entries[turned[i].ID] = append(notices, n), append(entries[turned[i].ID], entry)
 	}
-	errs = append(errs, r.book.keep(ctx, entries), r.webhook.push(ctx, notices))
-	return errors.Join(errs...)
+	errs = append(errs, r.webhook.keep(ctx))
+	err := r.book.keep(ctx, entries)
+	for i := range notices {
+		notices[i].kept = err == nil
+	}
+	return errors.Join(append(errs, err, r.webhook.push(ctx, notices))...)
 }
 
 // Note learns from counts of requests where keys are used.

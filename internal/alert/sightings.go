@@ -66,7 +66,6 @@ func (s *sightings) note(ctx context.Context, counts []access.Count, now time.Ti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	changed := map[string]*seen{}
 	for i := range counts {
 		c := &counts[i]
 		if c.KeyID == "" || c.Country == "" || c.Country == "ZZ" || c.Outcome == access.Refused {
@@ -78,11 +77,10 @@ func (s *sightings) note(ctx context.Context, counts []access.Count, now time.Ti
 			continue
 		}
 		k.note(c.Country, time.Unix(c.Minute*60, 0).UTC())
-		changed[c.KeyID] = k
 	}
-	errs = append(errs, s.keep(ctx, changed, now))
+	errs = append(errs, s.keep(ctx, now))
 	for id, k := range s.keys {
-		if k.last().Before(now.Add(-forgottenAfter)) {
+		if k.last().Before(now.Add(-forgottenAfter)) && (len(k.countries) == 0 || !k.kept.IsZero()) {
 			delete(s.keys, id)
 		}
 	}
@@ -94,16 +92,26 @@ func (s *sightings) of(ctx context.Context, keyID string) (*seen, error) {
 	if k, ok := s.keys[keyID]; ok {
 		return k, nil
 	}
+	k, err := s.read(ctx, keyID)
+	if err == nil {
+		s.keys[keyID] = k
+	}
+	return k, err
+}
+
+// read returns what is kept of a key.
+func (s *sightings) read(ctx context.Context, keyID string) (*seen, error) {
 	k := &seen{}
 	value, err := s.store.Get(ctx, []byte(countryPrefix+keyID))
 	switch {
 	case errors.Is(err, kv.ErrNotFound), errors.Is(err, kv.ErrDamaged):
 	case err != nil:
 		return nil, fmt.Errorf("read the countries of key %.80q: %w", keyID, err)
-	case json.Unmarshal(value, &k.countries) == nil:
+	case json.Unmarshal(value, &k.countries) != nil:
+		k.countries = nil // as good as nothing
+	default:
 		k.kept = k.last()
 	}
-	s.keys[keyID] = k
 	return k, nil
 }
 
@@ -128,9 +136,12 @@ func (k *seen) last() (last time.Time) {
 }
 
 // keep writes what is new, or lies far behind.
-func (s *sightings) keep(ctx context.Context, changed map[string]*seen, now time.Time) error {
+func (s *sightings) keep(ctx context.Context, now time.Time) error {
 	var groups [][]kv.Entry
-	for id, k := range changed {
+	for id, k := range s.keys {
+		if len(k.countries) == 0 {
+			continue
+		}
 		if !k.kept.IsZero() && k.last().Sub(k.kept) < keptEvery {
 			continue
 		}
@@ -145,7 +156,7 @@ func (s *sightings) keep(ctx context.Context, changed map[string]*seen, now time
 	}
 	written, err := s.store.Write(ctx, groups)
 	for _, group := range groups[:written] {
-		k := changed[strings.TrimPrefix(string(group[0].Key), countryPrefix)]
+		k := s.keys[strings.TrimPrefix(string(group[0].Key), countryPrefix)]
 		k.kept = k.last()
 	}
 	if err != nil {
@@ -158,13 +169,12 @@ func (s *sightings) keep(ctx context.Context, changed map[string]*seen, now time
 func (s *sightings) list(ctx context.Context, keyID string) ([]Sighting, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, cached := s.keys[keyID]
-	k, err := s.of(ctx, keyID)
-	if err != nil {
-		return nil, err
-	}
-	if !cached && len(k.countries) == 0 {
-		delete(s.keys, keyID) // judging a key is no reason to remember it
+	k, ok := s.keys[keyID]
+	if !ok {
+		var err error
+		if k, err = s.read(ctx, keyID); err != nil { // judging it is no reason to remember it
+			return nil, err
+		}
 	}
 	return slices.Clone(k.countries), nil
 }

@@ -39,6 +39,8 @@ type notice struct {
 type numbered struct {
 	number uint64
 	notice notice
+	// kept is false while the store does not have it for sure.
+	kept bool
 }
 
 // maxWaiting is how many notices wait for a server that does not take them.
@@ -57,7 +59,7 @@ func (h *webhook) load(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	err := h.store.Walk(ctx, kv.Range{Prefix: []byte(noticePrefix)}, func(suffix, value []byte) (bool, error) {
-		n := numbered{}
+		n := numbered{kept: true}
 		if len(suffix) == 8 && json.Unmarshal(value, &n.notice) == nil {
 			n.number = binary.BigEndian.Uint64(suffix)
 			h.waiting = append(h.waiting, n)
@@ -79,13 +81,43 @@ func (h *webhook) load(ctx context.Context) error {
 func (h *webhook) prepare(a *Alert) (numbered, kv.Entry, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := numbered{h.next, notice{Version: 1, State: a.State, Alert: *a}}
+	n := numbered{number: h.next, notice: notice{Version: 1, State: a.State, Alert: *a}}
 	value, err := json.Marshal(n.notice)
 	if err != nil {
 		return n, kv.Entry{}, fmt.Errorf("encode alert %s: %w", a.ID, err)
 	}
 	h.next++
 	return n, kv.Entry{Key: noticeKey(n.number), Value: value}, nil
+}
+
+// keep writes what waits and could not be kept before. The lock is held until it is
+// written, so that none is written that is delivered meanwhile.
+func (h *webhook) keep(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var groups [][]kv.Entry
+	var of []int
+	for i := range h.waiting {
+		if h.waiting[i].kept {
+			continue
+		}
+		value, err := json.Marshal(h.waiting[i].notice)
+		if err != nil {
+			return fmt.Errorf("encode alert %s: %w", h.waiting[i].notice.Alert.ID, err)
+		}
+		groups, of = append(groups, []kv.Entry{{Key: noticeKey(h.waiting[i].number), Value: value}}), append(of, i)
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	written, err := h.store.Write(ctx, groups)
+	for _, i := range of[:written] {
+		h.waiting[i].kept = true
+	}
+	if err != nil {
+		return fmt.Errorf("keep %d alerts for the webhook: %w", len(groups), err)
+	}
+	return nil
 }
 
 // push queues notices. Where too many wait, the oldest are dropped.
