@@ -62,9 +62,11 @@ func startAdmin(env deferrer, directory string) (*adminServer, error) {
 		return nil, err
 	}
 	counter := limit.NewMemory(limit.MemoryOptions{})
+	books, alerts := newBooks(backend)
 	s.Handler, err = admin.New(admin.Options{
 		Store: s.keys, Door: newDoor(ring, counter, backend),
-		Plans: plans,
+		Plans:  plans,
+		Record: books.Record, Usage: books, AccessLog: books, Alerts: alerts,
 		State: func(ctx context.Context, id string, p *limit.Policy) (limit.State, error) {
 			return counter.State(ctx, time.Now(), id, p)
 		},

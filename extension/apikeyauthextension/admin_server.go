@@ -93,7 +93,7 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 		Plans:    e.plans,
 		LastUses: e.uses.latest.LastUses,
 		Record:   e.recordCall,
-		Usage:    freshUsage{e.insight}, AccessLog: freshLog{e.insight}, Alerts: e.alerts,
+		Usage:    e.books, AccessLog: e.books, Alerts: e.alerts,
 		State: func(ctx context.Context, keyID string, p *limit.Policy) (limit.State, error) {
 			return e.limits.counter.State(ctx, e.limits.clock(), keyID, p)
 		},

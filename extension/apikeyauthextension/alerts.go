@@ -9,10 +9,11 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 
 	"github.com/otlpgate/otlpgate/internal/alert"
+	"github.com/otlpgate/otlpgate/internal/kv"
 )
 
 // startAlerts judges keys from now on.
-func (e *gateExtension) startAlerts(ctx context.Context, host component.Host) error {
+func (e *gateExtension) startAlerts(ctx context.Context, host component.Host, store kv.Store) error {
 	c := &e.config.Alerts
 	alertmanager, err := e.receiver(ctx, host, &c.Alertmanager)
 	if err != nil {
@@ -23,11 +24,11 @@ func (e *gateExtension) startAlerts(ctx context.Context, host component.Host) er
 		return fmt.Errorf("alerts::webhook: %w", err)
 	}
 	e.alerts = alert.New(alert.Options{
-		Rules: c.rules(), Store: e.insight.store, Keys: e.store, LastUses: e.uses.latest.LastUses, Usage: freshUsage{e.insight},
+		Rules: c.rules(), Store: store, Keys: e.store, LastUses: e.uses.latest.LastUses, Usage: e.books,
 		Alertmanager: alertmanager, Webhook: webhook,
 		Now: e.now, Observe: e.telemetry.countDelivery, Logger: e.settings.Logger,
 	})
-	e.insight.note = e.alerts.Note
+	e.books.Listen(e.alerts.Note)
 	return e.alerts.Start(ctx)
 }
 

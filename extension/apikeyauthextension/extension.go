@@ -22,7 +22,9 @@ import (
 	"github.com/otlpgate/otlpgate/internal/clientip"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/gate"
+	"github.com/otlpgate/otlpgate/internal/geo"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/insight"
 	"github.com/otlpgate/otlpgate/internal/keyring"
 	"github.com/otlpgate/otlpgate/internal/kv/badgerkv"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -53,15 +55,16 @@ type gateExtension struct {
 	unrecorded        unrecorded
 
 	// Set by Start, before any door opens.
-	store    store.Store
-	keyring  *keyring.Keyring
-	throttle *throttle.Throttle
-	limits   *limits
-	uses     *uses
-	insight  *insight
-	alerts   *alert.Runner
-	gate     *gate.Gate
-	admin    *adminServer
+	store     store.Store
+	keyring   *keyring.Keyring
+	throttle  *throttle.Throttle
+	limits    *limits
+	uses      *uses
+	countries *geo.Database // nil: not known
+	books     *insight.Books
+	alerts    *alert.Runner
+	gate      *gate.Gate
+	admin     *adminServer
 
 	shutdown sync.Once
 }
@@ -128,6 +131,9 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	e.throttle = throttle.New(throttle.Options{})
 	e.limits = startLimits(ctx, backend, e.config.Limits.FlushInterval, e.settings.Logger, e.telemetry)
 	e.uses = startUses(ctx, backend, e.config.Usage.FlushInterval, e.settings.Logger)
+	if err := e.openCountries(); err != nil {
+		return err
+	}
 	if err := e.startInsight(ctx, host); err != nil {
 		return err
 	}

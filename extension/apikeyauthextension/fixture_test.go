@@ -83,7 +83,7 @@ type host map[component.ID]component.Component
 
 func (h host) GetExtensions() map[component.ID]component.Component { return h }
 
-func newFixture(t *testing.T, o fixtureOptions) *fixture {
+func newFixture(t testing.TB, o fixtureOptions) *fixture {
 	t.Helper()
 	f := &fixture{telemetry: componenttest.NewTelemetry()}
 	f.startExtension(t, o)
@@ -117,7 +117,7 @@ func (f *fixture) startExtension(t testing.TB, o fixtureOptions) {
 	f.keys = keyring.NewWriter(f.extension.store, f.extension.keyring)
 }
 
-func (f *fixture) startReceiver(t *testing.T, o fixtureOptions) {
+func (f *fixture) startReceiver(t testing.TB, o fixtureOptions) {
 	t.Helper()
 	ctx, factory := t.Context(), otlpreceiver.NewFactory()
 	cfg := factory.CreateDefaultConfig()
@@ -148,7 +148,7 @@ func (f *fixture) startReceiver(t *testing.T, o fixtureOptions) {
 	t.Cleanup(func() { require.NoError(t, f.grpc.Close()) })
 }
 
-func (f *fixture) run(t *testing.T, c component.Component) {
+func (f *fixture) run(t testing.TB, c component.Component) {
 	t.Helper()
 	require.NoError(t, c.Start(t.Context(), host{extensionID: f.extension}))
 	t.Cleanup(func() { require.NoError(t, c.Shutdown(context.Background())) })
@@ -156,7 +156,7 @@ func (f *fixture) run(t *testing.T, c component.Component) {
 
 // loggedAddress is where a server says that it listens. Its port is the kernel's
 // choice: one chosen beforehand may be another process's by then.
-func loggedAddress(t *testing.T, log *observer.ObservedLogs, message string) string {
+func loggedAddress(t testing.TB, log *observer.ObservedLogs, message string) string {
 	t.Helper()
 	lines := log.FilterMessage(message).All()
 	require.Len(t, lines, 1, message)
@@ -182,7 +182,7 @@ type pipelines struct {
 	profiles xconsumer.Profiles
 }
 
-func (f *fixture) pipelines(t *testing.T, o fixtureOptions) pipelines {
+func (f *fixture) pipelines(t testing.TB, o fixtureOptions) pipelines {
 	t.Helper()
 	var end consumer.Traces = &f.traces
 	if o.end != nil {
@@ -210,7 +210,7 @@ func (f *fixture) pipelines(t *testing.T, o fixtureOptions) pipelines {
 }
 
 // fanOut is what the collector puts before several pipelines of one receiver.
-func (f *fixture) fanOut(t *testing.T, n int, create func() (processor.Traces, error)) (consumer.Traces, error) {
+func (f *fixture) fanOut(t testing.TB, n int, create func() (processor.Traces, error)) (consumer.Traces, error) {
 	t.Helper()
 	var all []processor.Traces
 	for range n {

@@ -14,8 +14,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -52,7 +50,7 @@ func (*blockedStore) Prune(context.Context) error { return nil }
 func (f *fixture) total(t *testing.T, id string) usage.Counts {
 	t.Helper()
 	now := f.extension.now()
-	series, err := freshUsage{f.extension.insight}.Read(t.Context(), id, now.Add(-time.Hour), now.Add(time.Hour), usage.Minute)
+	series, err := f.extension.books.Read(t.Context(), id, now.Add(-time.Hour), now.Add(time.Hour), usage.Minute)
 	require.NoError(t, err)
 	sum := series.Sum()
 	return sum.Total()
@@ -62,7 +60,7 @@ func (f *fixture) logged(t *testing.T, filter accesslog.Filter) []accesslog.Entr
 	t.Helper()
 	var entries []accesslog.Entry
 	for p := (store.Page{Limit: store.MaxLimit}); ; {
-		page, err := freshLog{f.extension.insight}.List(t.Context(), filter, p)
+		page, err := f.extension.books.List(t.Context(), filter, p)
 		require.NoError(t, err)
 		entries = append(entries, page.Entries...)
 		if p.Cursor = page.Next; p.Cursor == "" {
@@ -96,10 +94,10 @@ func TestABlockedStoreLeavesIngestUnaffectedAndCountsWhatIsDropped(t *testing.T)
 	t.Logf("%s a request", time.Since(began)/(4*each))
 	assert.EqualValues(t, 1, blocked.writes.Load(), "the flush hangs still")
 	ctx, end := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	_, err := freshUsage{f.extension.insight}.Read(ctx, id, began, began.Add(time.Hour), usage.Minute)
+	_, err := f.extension.books.Read(ctx, id, began, began.Add(time.Hour), usage.Minute)
 	end()
 	require.ErrorIs(t, err, context.DeadlineExceeded, "who asks is told, and need not wait for ever")
-	dropped := f.extension.insight.dropped()
+	dropped := f.extension.books.Dropped()
 	assert.Positive(t, dropped)
 	metadatatest.AssertEqualApikeyauthAccessLogDroppedLines(t, f.telemetry, []metricdata.DataPoint[int64]{{Value: dropped}}, metricdatatest.IgnoreTimestamp())
 
@@ -116,29 +114,6 @@ func TestABlockedStoreLeavesIngestUnaffectedAndCountsWhatIsDropped(t *testing.T)
 	}
 	assert.Equal(t, dropped, counted, "what has no line is counted")
 	assert.Positive(t, lines)
-}
-
-func TestAShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
-	blocked := &blockedStore{Store: kvtest.NewMemory(), release: make(chan struct{})}
-	t.Cleanup(func() { close(blocked.release) })
-	core, log := observer.New(zap.WarnLevel)
-	i := &insight{
-		tally: access.NewTally(access.Denied), ledger: usage.NewLedger(blocked, 400*day),
-		log:   accesslog.New(accesslog.Options{Store: blocked, Retention: day}),
-		store: blocked, now: time.Now, logger: zap.New(core), turn: make(chan struct{}, 1), telemetry: discardTelemetry(t),
-	}
-	i.tally.Record(&access.Request{At: time.Now(), Group: access.Group{KeyID: "a"}})
-	i.start(t.Context(), time.Hour)
-	ctx, end := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer end()
-	require.NoError(t, i.shutdown(ctx))
-	assert.Equal(t, 2, log.Len(), "it says what is lost")
-}
-
-func discardTelemetry(t *testing.T) *telemetry {
-	t.Helper()
-	e, _ := createIn(t, t.TempDir())
-	return e.(*gateExtension).telemetry
 }
 
 func TestMetricsHaveTheKeyOnlyWhereThatIsAskedFor(t *testing.T) {
@@ -165,12 +140,12 @@ func TestCountriesAreThoseOfTheDatabaseAlsoOnceItIsReplaced(t *testing.T) {
 	id, secret := f.keyRecord(t)
 	send := func() { senders[0].send(t, f, telemetryOf(identity.Traces), bearer(secret)) }
 	send()
-	require.NoError(t, f.extension.insight.fresh(t.Context()))
+	require.NoError(t, f.extension.books.Flush(t.Context()))
 	geotest.Write(t, path, map[string]string{"127.0.0.0/8": "FR"})
-	require.NoError(t, f.extension.insight.countries.Refresh())
+	require.NoError(t, f.extension.countries.Refresh())
 	send()
 	now := time.Now()
-	series, err := freshUsage{f.extension.insight}.Read(t.Context(), id, now.Add(-time.Hour), now.Add(time.Hour), usage.Hour)
+	series, err := f.extension.books.Read(t.Context(), id, now.Add(-time.Hour), now.Add(time.Hour), usage.Hour)
 	require.NoError(t, err)
 	sum := series.Sum()
 	assert.Equal(t, map[string]*usage.CountryCounts{"DE": {Requests: 1}, "FR": {Requests: 1}}, sum.Countries)

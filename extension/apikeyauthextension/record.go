@@ -114,18 +114,14 @@ func (e *gateExtension) claim(a *identity.Admission) {
 }
 
 func (e *gateExtension) record(ctx context.Context, r *access.Request) {
-	r.At = e.now()
-	r.Duration = max(r.At.Sub(r.Arrived), 0)
 	e.telemetry.countRequest(ctx, r)
-	e.insight.tally.Record(r)
+	e.books.Record(r)
 }
 
 // recordCall records a call of the admin API.
 func (e *gateExtension) recordCall(r *access.Request) {
-	r.At = e.now()
-	r.Duration = max(r.At.Sub(r.Arrived), 0)
 	e.telemetry.countCall(context.Background(), r)
-	e.insight.tally.Record(r)
+	e.books.Record(r)
 }
 
 func describe(a *identity.Admission, at visit) access.Request {

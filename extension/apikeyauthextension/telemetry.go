@@ -128,7 +128,8 @@ func (t *telemetry) countDelivery(receiver string, r alert.Result) {
 }
 
 // countFlush counts a flush of usage and access logs.
-func (t *telemetry) countFlush(ctx context.Context, took time.Duration, err error) {
+func (t *telemetry) countFlush(took time.Duration, err error) {
+	ctx := context.Background()
 	t.builder.ApikeyauthInsightFlushDuration.Record(ctx, took.Seconds())
 	if err != nil {
 		t.builder.ApikeyauthInsightFlushErrors.Add(ctx, 1)
@@ -143,7 +144,7 @@ func (t *telemetry) watch(e *gateExtension) error {
 			return nil
 		}),
 		t.builder.RegisterApikeyauthAccessLogDroppedLinesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(e.insight.dropped())
+			o.Observe(e.books.Dropped())
 			return nil
 		}),
 		t.builder.RegisterApikeyauthAlertsFiringCallback(func(_ context.Context, o metric.Int64Observer) error {

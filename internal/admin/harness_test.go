@@ -94,7 +94,7 @@ func newHarnessWith(t testing.TB, edit func(*Options)) *harness {
 		Logger:        zap.New(core), Version: "test",
 	}
 	books := newBooks(h.now)
-	options.Record, options.Usage, options.AccessLog, options.Alerts = books.record, books, books, books.alertsOf(backend)
+	options.Record, options.Usage, options.AccessLog, options.Alerts = books.Record, books, books, books.alertsOf(backend)
 	h.books = books
 	edit(&options)
 	h.unchecked, err = New(options)

@@ -13,21 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otlpgate/otlpgate/internal/access"
-	"github.com/otlpgate/otlpgate/internal/accesslog"
 	"github.com/otlpgate/otlpgate/internal/admin/api"
 	"github.com/otlpgate/otlpgate/internal/alert"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/insight"
 	"github.com/otlpgate/otlpgate/internal/kv"
 	"github.com/otlpgate/otlpgate/internal/kv/kvtest"
 	"github.com/otlpgate/otlpgate/internal/store"
-	"github.com/otlpgate/otlpgate/internal/usage"
 )
 
-// books are those that the extension keeps, up to the moment.
+// books are those that the extension keeps, with a clock of their own and alerts.
 type books struct {
-	tally  *access.Tally
-	ledger *usage.Ledger
-	log    *accesslog.Log
+	*insight.Books
 	kv     kv.Store
 	alerts *alert.Runner
 	now    func() time.Time
@@ -36,57 +33,19 @@ type books struct {
 
 func newBooks(now func() time.Time) *books {
 	memory := kvtest.NewMemoryAt(now)
-	return &books{
-		tally: access.NewTally(access.Denied), ledger: usage.NewLedger(memory, 400*24*time.Hour),
-		log: accesslog.New(accesslog.Options{Store: memory, Retention: 30 * 24 * time.Hour, Now: now}), kv: memory, now: now,
-	}
-}
-
-func (b *books) record(r *access.Request) {
-	r.At = b.now()
-	b.tally.Record(r)
-}
-
-func (b *books) keep(ctx context.Context) error {
-	taken := b.tally.Take()
-	b.ledger.Add(taken.Counts)
-	b.log.Add(&taken)
-	return errors.Join(b.err, b.ledger.Flush(ctx), b.log.Flush(ctx))
-}
-
-func (b *books) Read(ctx context.Context, id string, from, to time.Time, s usage.Step) (usage.Series, error) {
-	if err := b.keep(ctx); err != nil {
-		return usage.Series{}, err
-	}
-	return b.ledger.Read(ctx, id, from, to, s)
-}
-
-func (b *books) Busy(ctx context.Context, from, to time.Time) (map[string]usage.Counts, error) {
-	if err := b.keep(ctx); err != nil {
-		return nil, err
-	}
-	return b.ledger.Busy(ctx, from, to)
-}
-
-func (b *books) Bounds(s usage.Step) (kept, longest time.Duration) { return b.ledger.Bounds(s) }
-
-func (b *books) List(ctx context.Context, f accesslog.Filter, p store.Page) (accesslog.Page, error) {
-	if err := b.keep(ctx); err != nil {
-		return accesslog.Page{}, err
-	}
-	return b.log.List(ctx, f, p)
+	b := &books{Books: insight.New(insight.Options{Store: memory, Now: now}), kv: memory, now: now}
+	b.Listen(func(context.Context, []access.Count) error { return b.err })
+	return b
 }
 
 // alertsOf judges keys by the books.
 func (b *books) alertsOf(keys store.Store) *alert.Runner {
 	b.alerts = alert.New(alert.Options{
 		Rules: alert.Rules{UnusedAfter: 30 * 24 * time.Hour, MinRequests: 1, ErrorRate: 1}, Store: b.kv, Keys: keys,
-		LastUses: keys.LastUses, Usage: b.ledger, Now: b.now,
+		LastUses: keys.LastUses, Usage: b.Books, Now: b.now,
 	})
 	return b.alerts
 }
-
-func (b *books) Dropped() int64 { return b.log.Dropped() }
 
 func ofAnswer[T any](t *testing.T, a answer) T {
 	t.Helper()
@@ -98,7 +57,7 @@ func ofAnswer[T any](t *testing.T, a answer) T {
 
 // sent records telemetry of a key.
 func (b *books) sent(id string, outcome access.Outcome, reason string, requests int64) {
-	b.record(&access.Request{
+	b.Record(&access.Request{
 		Group: access.Group{
 			KeyID: id, KeyType: identity.UserKey, Secret: [8]byte{1}, Endpoint: "traces", Transport: access.GRPC, Outcome: outcome,
 			Reason: reason, Status: 200, Address: netip.MustParseAddr("192.0.2.9"),

@@ -39,6 +39,7 @@ var rules = []rule{
 	{pkg: "internal/geo"},
 	{pkg: "internal/geo/geotest"},
 	{pkg: "internal/accesslog", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor"}},
+	{pkg: "internal/insight", may: []string{"internal/access", "internal/accesslog", "internal/kv", "internal/store", "internal/usage"}},
 	{pkg: "internal/alert/...", may: []string{
 		"internal/access", "internal/alert/...", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor",
 	}},
