@@ -13,9 +13,9 @@ import (
 
 type auditListFlags struct {
 	pageFlags
+	spanFlags
 	target, actor, action string
 	outcome               choice
-	since, until          string
 	output                *choice
 }
 
@@ -36,9 +36,8 @@ func (p *program) auditListCommand() *cobra.Command {
 	flags.StringVar(&f.actor, "actor", "", "only what the key or user with this `ID` did")
 	flags.StringVar(&f.action, "action", "", "only this `ACTION`, such as key.create")
 	choiceFlag(cmd, &f.outcome, "outcome", "", "only what was done, or only what was refused", "success", "refused")
-	flags.StringVar(&f.since, "since", "", "only from `WHEN` on: a span back from now (24h, 7d), a day (2026-07-01) or a time (RFC 3339)")
-	flags.StringVar(&f.until, "until", "", "only until `WHEN`, likewise; a day counts to its end, in UTC")
-	f.register(cmd, "records")
+	f.spanFlags.register(cmd, "only from `WHEN` on")
+	f.pageFlags.register(cmd, "records")
 	f.output = outputFlag(cmd)
 	return cmd
 }
@@ -69,16 +68,9 @@ func (p *program) listAudit(ctx context.Context, f *auditListFlags) error {
 }
 
 func (f *auditListFlags) parameters(now time.Time) (*client.ListAuditParams, error) {
-	from, err := parsePast("since", f.since, now, 0)
+	from, to, err := f.parse(now)
 	if err != nil {
 		return nil, err
-	}
-	to, err := parsePast("until", f.until, now, day)
-	if err != nil {
-		return nil, err
-	}
-	if from != nil && to != nil && !from.Before(*to) {
-		return nil, misuse("exchange them", "--since %q is not before --until %q", f.since, f.until)
 	}
 	return &client.ListAuditParams{
 		Target: optional[string](f.target), Actor: optional[string](f.actor), Action: optional[string](f.action),

@@ -86,6 +86,7 @@ It authenticates with an API key of its own, never given on the command line:
 	root.SetFlagErrorFunc(flagFailure)
 	p.flags.register(root.PersistentFlags())
 	root.AddCommand(p.keysCommand(), p.usersCommand(), p.auditCommand(), p.importCommand(), p.applyCommand(),
+		p.usageCommand(), p.logsCommand(), p.alertsCommand(), p.topCommand(),
 		p.introspectCommand(), p.plansCommand(), p.whoamiCommand(), p.backupCommand(), p.restoreCommand(), p.versionCommand())
 	useOwnHelp(root)
 	return root

@@ -75,6 +75,11 @@ func (p *program) completeKeys(most int) cobra.CompletionFunc {
 	}, keyChoices)
 }
 
+// completeKeyFlag offers ids of keys for a flag, whatever the arguments.
+func (p *program) completeKeyFlag(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return p.completeKeys(0)(cmd, nil, begun)
+}
+
 func keyChoices(keys []client.Key, taken []string) []cobra.Completion {
 	var choices []cobra.Completion
 	for i := range keys {

@@ -13,7 +13,7 @@ func (p *program) keysCommand() *cobra.Command {
 		Short:   "create, list, change, rotate and revoke API keys",
 	})
 	keys.AddCommand(p.keysCreateCommand(), p.keysListCommand(), p.keysGetCommand(),
-		p.keysUpdateCommand(), p.keysRotateCommand(), p.keysRevokeCommand(), p.keysMintCommand())
+		p.keysUpdateCommand(), p.keysRotateCommand(), p.keysRevokeCommand(), p.keysMintCommand(), p.keysUsageCommand())
 	return keys
 }
 

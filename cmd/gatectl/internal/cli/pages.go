@@ -39,9 +39,12 @@ func (f *pageFlags) check(what string) error {
 type listing struct {
 	Data       []json.RawMessage `json:"data"`
 	NextCursor *string           `json:"nextCursor"`
+	// Dropped is how many lines an access log had no room for; nil elsewhere.
+	Dropped *int64 `json:"dropped,omitempty"`
 }
 
-// fetch reads pages until there are as many records as were asked for.
+// fetch reads pages until there are as many records as were asked for. A page
+// that is short or empty is not the last unless it says so.
 func (f *pageFlags) fetch(c *connection, operation string, get func(size int, cursor *string) (*http.Response, error)) (listing, error) {
 	all := listing{Data: []json.RawMessage{}}
 	for {
@@ -55,7 +58,7 @@ func (f *pageFlags) fetch(c *connection, operation string, get func(size int, cu
 			return listing{}, err
 		}
 		all.Data = append(all.Data, page.Data...)
-		all.NextCursor = page.NextCursor
+		all.NextCursor, all.Dropped = page.NextCursor, page.Dropped
 		if page.NextCursor == nil || (!f.all && len(all.Data) >= f.limit) {
 			return all, nil
 		}

@@ -3,7 +3,32 @@ package cli
 import (
 	"strconv"
 	"time"
+
+	"github.com/spf13/cobra"
 )
+
+// spanFlags bound a time that is past.
+type spanFlags struct{ since, until string }
+
+// register adds --since, with what it does, and --until.
+func (f *spanFlags) register(cmd *cobra.Command, since string) {
+	cmd.Flags().StringVar(&f.since, "since", "", since+": a span back from now (24h, 7d), a day (2026-07-01) or a time (RFC 3339)")
+	cmd.Flags().StringVar(&f.until, "until", "", "only until `WHEN`, likewise; a day counts to its end, in UTC")
+}
+
+// parse returns nil for a bound that is not set.
+func (f *spanFlags) parse(now time.Time) (from, to *time.Time, err error) {
+	if from, err = parsePast("since", f.since, now, 0); err != nil {
+		return nil, nil, err
+	}
+	if to, err = parsePast("until", f.until, now, day); err != nil {
+		return nil, nil, err
+	}
+	if from != nil && to != nil && !from.Before(*to) {
+		return nil, nil, misuse("exchange them", "--since %q is not before --until %q", f.since, f.until)
+	}
+	return from, to, nil
+}
 
 const pastHint = "use a span back from now such as 24h or 7d, a day such as 2026-07-01, or an RFC 3339 time"
 

@@ -30,12 +30,13 @@ var flags = map[string]string{
 	"expiresAt":         "expires",
 	"gracePeriod":       "grace",
 	"q":                 "query",
+	"keyId":             "key",
 	"from":              "since",
 	"to":                "until",
 }
 
 // sameFlags are those that are called like their field or parameter.
-const sameFlags = " name description type role preset plan status limit email target actor action outcome "
+const sameFlags = " name description type role preset plan status limit email target actor action outcome step endpoint state kind minutes "
 
 func flagOf(place string) string {
 	field, _, _ := strings.Cut(strings.TrimPrefix(place, "/"), "/")

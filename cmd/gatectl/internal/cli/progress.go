@@ -17,8 +17,9 @@ const (
 	// etaAfter is how long a work must have gone on before its end is
 	// estimated.
 	etaAfter = time.Second
-	// defaultColumns is the width of terminals that do not tell theirs.
+	// The size of terminals that do not tell theirs.
 	defaultColumns = 80
+	defaultLines   = 24
 )
 
 // progress tells on a terminal how far a long work has come, in a line that it
@@ -169,6 +170,9 @@ func shortSpan(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dh %dm", seconds/3600, seconds%3600/60)
 }
+
+// countDigits is groupDigits for a count, which is never negative.
+func countDigits(n int64) string { return groupDigits(uint64(max(n, 0))) }
 
 // groupDigits writes a number with a comma at each thousand.
 func groupDigits(n uint64) string {

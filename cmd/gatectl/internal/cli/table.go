@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,29 +18,69 @@ const (
 type cell struct {
 	text  string
 	color string // SGR parameters; empty for none
+	right bool   // whether it ends where its column does
 }
 
 // text makes a cell of what others wrote.
 func text(s string) cell { return cell{text: printable(s)} }
 
-// grid formats rows in aligned columns. The first row is the heading.
+// figure makes a cell of a number, or what else is compared by its end.
+func figure(s string) cell { return cell{text: s, right: true} }
+
+// number makes a cell of a count.
+func number(n int64) cell { return figure(countDigits(n)) }
+
+// grid formats rows in aligned columns. The first row is the heading, whose
+// titles stand as what is below them.
 func grid(rows [][]cell, colored bool) string {
-	widths := columnWidths(rows)
+	if len(rows) > 1 {
+		rows[0] = above(rows[0], rows[1])
+	}
+	widths := columnWidths(nil, rows)
 	var b strings.Builder
 	for _, row := range rows {
-		for i, c := range row {
-			b.WriteString(paint(c.text, c.color, colored))
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2))
-			}
-		}
+		b.WriteString(line(row, widths, colored))
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-func columnWidths(rows [][]cell) []int {
-	var widths []int
+// line formats a row in columns that are at least as wide as its cells.
+func line(row []cell, widths []int, colored bool) string {
+	var b strings.Builder
+	for i, c := range row {
+		padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
+		if c.right {
+			b.WriteString(padding)
+		}
+		b.WriteString(paint(c.text, c.color, colored))
+		if i == len(row)-1 {
+			break
+		}
+		if !c.right {
+			b.WriteString(padding)
+		}
+		b.WriteString(columnGap)
+	}
+	return b.String()
+}
+
+// columnGap separates columns.
+const columnGap = "  "
+
+// above aligns titles as the row below them.
+func above(titles, row []cell) []cell {
+	aligned := slices.Clone(titles)
+	for i := range min(len(titles), len(row)) {
+		aligned[i].right = row[i].right
+	}
+	return aligned
+}
+
+// columnWidths returns how wide the columns are, which are never narrower than
+// they were.
+func columnWidths(before []int, rows [][]cell) []int {
+	widths := slices.Clone(before)
 	for _, row := range rows {
 		for i, c := range row {
 			if i == len(widths) {

@@ -14,13 +14,21 @@ func isTerminal(stream any) bool {
 
 // columnsOf returns the width of a terminal.
 func columnsOf(stream any) int {
-	file, ok := stream.(*os.File)
-	if !ok {
-		return defaultColumns
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil || width == 0 {
-		return defaultColumns
-	}
+	width, _ := screenSize(stream)
 	return width
+}
+
+// screenSize returns the columns and lines of a terminal.
+func screenSize(stream any) (width, height int) {
+	if file, ok := stream.(*os.File); ok {
+		// What it does not tell is 0.
+		width, height, _ = term.GetSize(int(file.Fd()))
+	}
+	if width <= 0 {
+		width = defaultColumns
+	}
+	if height <= 0 {
+		height = defaultLines
+	}
+	return width, height
 }
