@@ -140,7 +140,7 @@ func (r *Rules) country(f *facts, now time.Time) []finding {
 		found = append(found, finding{
 			kind: UnexpectedCountry, subject: s.Country,
 			summary: fmt.Sprintf("API key %s is used from %s", title(f.key), s.Country),
-			description: fmt.Sprintf("That is not among its expected countries, or new to it: rotate the key if it was stolen, or add %s to them with `gatectl keys update %s --expected-country …`.",
+			description: fmt.Sprintf("That is not among its expected countries, or new to it: rotate the key if it was stolen, or add %s to them with `gatectl keys update %s --expect-country …`.",
 				s.Country, f.key.ID),
 		})
 	}
