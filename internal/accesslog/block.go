@@ -1,7 +1,6 @@
 package accesslog
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,19 +10,15 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/kv/packed"
 )
 
-// A block holds entries of one minute and one shard. It is kept as blockFormat
-// and, compressed with Zstandard: 1 where the entries are counts, 0 where they are
-// lines; the number of texts, and each as its length and bytes; the number of
-// entries, and each as
-//
-//	the numbers of its texts: key, type, secret (8 bytes), hint, endpoint,
-//	transport, outcome, reason, address (4 or 16 bytes), country, user agent;
-//	status, microseconds since the minute began, Requests, Items, RefusedItems,
-//	Bytes, microseconds of Duration
-//
-// All numbers are unsigned varints. The first text is the empty one.
+// A block holds entries of one minute and one shard. It is kept as blockFormat and,
+// packed and compressed with Zstandard, 1 where the entries are counts, 0 where they
+// are lines; the number of entries, and each as the texts key, type, secret (8 bytes),
+// hint, endpoint, transport, outcome, reason, address (4 or 16 bytes), country and
+// user agent, and the numbers status, microseconds since the minute began, Requests,
+// Items, RefusedItems, Bytes and microseconds of Duration.
 const blockFormat = 1
 
 // maxEntries is how many entries a block has: some ten kilobytes.
@@ -51,41 +46,22 @@ type record struct {
 	offset    time.Duration // since the minute began
 }
 
-type blockWriter struct {
-	numbers map[string]uint64
-	texts   []byte
-	body    []byte
-}
-
 func encodeBlock(counted bool, n int, each func(i int) record) []byte {
-	w := blockWriter{numbers: map[string]uint64{}}
-	w.number("")
+	var w packed.Writer
+	kind := int64(0)
+	if counted {
+		kind = 1
+	}
+	w.Number(kind)
+	w.Number(int64(n))
 	for i := range n {
 		r := each(i)
-		w.record(&r)
+		r.encode(&w)
 	}
-	head := []byte{0}
-	if counted {
-		head[0] = 1
-	}
-	head = binary.AppendUvarint(head, uint64(len(w.numbers)))
-	head = append(head, w.texts...)
-	head = binary.AppendUvarint(head, uint64(n))
-	return encoder.EncodeAll(append(head, w.body...), []byte{blockFormat})
+	return encoder.EncodeAll(w.AppendTo(nil), []byte{blockFormat})
 }
 
-// number returns the number of a text.
-func (w *blockWriter) number(text string) uint64 {
-	n, ok := w.numbers[text]
-	if !ok {
-		n = uint64(len(w.numbers))
-		w.numbers[text] = n
-		w.texts = append(binary.AppendUvarint(w.texts, uint64(len(text))), text...)
-	}
-	return n
-}
-
-func (w *blockWriter) record(r *record) {
+func (r *record) encode(w *packed.Writer) {
 	g, v := r.group, r.volume
 	secret := ""
 	if g.Secret != ([8]byte{}) {
@@ -95,19 +71,13 @@ func (w *blockWriter) record(r *record) {
 		g.KeyID, string(g.KeyType), secret, g.Hint, g.Endpoint, string(g.Transport),
 		string(g.Outcome), g.Reason, string(g.Address.AsSlice()), r.country, r.userAgent,
 	} {
-		w.body = binary.AppendUvarint(w.body, w.number(text))
+		w.Text(text)
 	}
 	for _, n := range []int64{
 		int64(g.Status), r.offset.Microseconds(), v.Requests, v.Items, v.RefusedItems, v.Bytes, v.Duration.Microseconds(),
 	} {
-		w.body = binary.AppendUvarint(w.body, uint64(max(n, 0)))
+		w.Number(n)
 	}
-}
-
-type blockReader struct {
-	rest  []byte
-	texts []string
-	err   error
 }
 
 // decodeBlock reads the block of a minute. Entries have no id yet.
@@ -116,77 +86,39 @@ func decodeBlock(value []byte, minute time.Time) ([]Entry, error) {
 		return nil, errBlock
 	}
 	plain, err := decoder.DecodeAll(value[1:], nil)
-	if err != nil || len(plain) == 0 {
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBlock, err)
 	}
-	r := blockReader{rest: plain[1:]}
-	for range r.count() {
-		r.texts = append(r.texts, r.text())
-	}
-	entries := make([]Entry, r.count())
+	r := packed.NewReader(plain)
+	counted := r.Number() == 1
+	entries := make([]Entry, r.Count())
 	for i := range entries {
-		r.entry(&entries[i], minute)
-		entries[i].Counted = plain[0] == 1
+		entries[i].decode(r, minute)
+		entries[i].Counted = counted
 	}
-	if r.err == nil && len(r.rest) > 0 {
-		r.err = errBlock
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBlock, err)
 	}
-	return entries, r.err
+	return entries, nil
 }
 
-func (r *blockReader) number() int64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > 1<<62 {
-		r.err, r.rest = errBlock, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return int64(n)
-}
-
-// count reads how many there are of what takes a byte at least.
-func (r *blockReader) count() int {
-	n := r.number()
-	if n > int64(len(r.rest)) {
-		r.err = errBlock
-		return 0
-	}
-	return int(n)
-}
-
-func (r *blockReader) text() string {
-	n := r.count()
-	text := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return text
-}
-
-func (r *blockReader) reference() string {
-	n := r.number()
-	if n >= int64(len(r.texts)) {
-		r.err = errBlock
-		return ""
-	}
-	return r.texts[n]
-}
-
-func (r *blockReader) entry(e *Entry, minute time.Time) {
-	e.KeyID = r.reference()
-	e.KeyType = identity.KeyType(r.reference())
-	copy(e.Secret[:], r.reference())
-	e.Hint = r.reference()
-	e.Endpoint = r.reference()
-	e.Transport = access.Transport(r.reference())
-	e.Outcome = access.Outcome(r.reference())
-	e.Reason = r.reference()
-	e.Address, _ = netip.AddrFromSlice([]byte(r.reference()))
-	e.Country = r.reference()
-	e.UserAgent = r.reference()
-	e.Status = int(r.number())
+func (e *Entry) decode(r *packed.Reader, minute time.Time) {
+	e.KeyID = r.Text()
+	e.KeyType = identity.KeyType(r.Text())
+	copy(e.Secret[:], r.Text())
+	e.Hint = r.Text()
+	e.Endpoint = r.Text()
+	e.Transport = access.Transport(r.Text())
+	e.Outcome = access.Outcome(r.Text())
+	e.Reason = r.Text()
+	e.Address, _ = netip.AddrFromSlice([]byte(r.Text()))
+	e.Country = r.Text()
+	e.UserAgent = r.Text()
+	e.Status = int(r.Number())
 	e.Minute = minute.Unix() / 60
-	e.Time = minute.Add(microseconds(r.number()))
-	e.Requests, e.Items, e.RefusedItems, e.Bytes = r.number(), r.number(), r.number(), r.number()
-	e.Duration = microseconds(r.number())
+	e.Time = minute.Add(microseconds(r.Number()))
+	e.Requests, e.Items, e.RefusedItems, e.Bytes = r.Number(), r.Number(), r.Number(), r.Number()
+	e.Duration = microseconds(r.Number())
 }
 
 func microseconds(n int64) time.Duration {

@@ -31,6 +31,7 @@ var rules = []rule{
 
 	// What may be lost: an ordered map, and its backend.
 	{pkg: "internal/kv"},
+	{pkg: "internal/kv/packed"},
 	{pkg: "internal/kv/badgerkv", may: []string{"internal/kv"}},
 	{pkg: "internal/kv/kvtest", may: []string{"internal/kv"}},
 
@@ -38,7 +39,7 @@ var rules = []rule{
 	{pkg: "internal/access", may: []string{"internal/identity"}},
 	{pkg: "internal/geo"},
 	{pkg: "internal/geo/geotest"},
-	{pkg: "internal/accesslog", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor"}},
+	{pkg: "internal/accesslog", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/kv/packed", "internal/store", "internal/store/cursor"}},
 	{pkg: "internal/insight", may: []string{"internal/access", "internal/accesslog", "internal/kv", "internal/store", "internal/usage"}},
 	{pkg: "internal/alert/...", may: []string{
 		"internal/access", "internal/alert/...", "internal/identity", "internal/kv", "internal/store", "internal/store/cursor",
@@ -46,7 +47,7 @@ var rules = []rule{
 
 	// What is done with them.
 	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
-	{pkg: "internal/usage", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/store"}},
+	{pkg: "internal/usage", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/kv/packed", "internal/store"}},
 	{pkg: "internal/audit", may: []string{"internal/clientip", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/declaration", may: []string{
 		"internal/credential", "internal/clientip", "internal/identity", "internal/store", "internal/limit",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -93,18 +94,13 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	l.kept.Lock()
 	defer l.kept.Unlock()
 	taken := l.take()
-	ids := slices.Sorted(maps.Keys(taken))
-	for len(ids) > 0 {
-		n := min(len(ids), flushed)
-		written, err := l.write(ctx, taken, ids[:n])
-		for _, id := range ids[:written] {
-			delete(taken, id)
+	for len(taken) > 0 {
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(taken)), flushed) {
+			if err := l.write(ctx, taken, ids); err != nil {
+				l.giveBack(taken)
+				return fmt.Errorf("keep the usage of %d keys: %w", len(taken), err)
+			}
 		}
-		if err != nil {
-			l.giveBack(taken)
-			return fmt.Errorf("keep the usage of %d keys: %w", len(taken), err)
-		}
-		ids = ids[n:]
 	}
 	return nil
 }
@@ -127,28 +123,56 @@ func (l *Ledger) giveBack(taken map[string]*recent) {
 	}
 }
 
-// write writes what the keys were used, and returns how many of them it has
-// written.
-func (l *Ledger) write(ctx context.Context, taken map[string]*recent, ids []string) (int, error) {
+// write writes the first hour of what each key was used, which is all of it unless
+// the store could not be written for long, and takes it out of what is taken. More
+// at once might not fit into a group.
+func (l *Ledger) write(ctx context.Context, taken map[string]*recent, ids []string) error {
 	groups := make([][]kv.Entry, 0, len(ids))
+	hours := make([][]int64, 0, len(ids))
 	for _, id := range ids {
-		group, err := l.fold(ctx, id, taken[id].minutes)
+		hour := taken[id].firstHour()
+		group, err := l.fold(ctx, id, taken[id].minutes, hour)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		groups = append(groups, group)
+		groups, hours = append(groups, group), append(hours, hour)
 	}
-	return l.store.Write(ctx, groups)
+	written, err := l.store.Write(ctx, groups)
+	for i, id := range ids[:written] {
+		for _, minute := range hours[i] {
+			delete(taken[id].minutes, minute)
+		}
+		if len(taken[id].minutes) == 0 {
+			delete(taken, id)
+		}
+	}
+	return err
 }
 
-// fold returns what to write so that minutes are added to what is kept of a key.
-func (l *Ledger) fold(ctx context.Context, id string, minutes map[int64]*Bucket) ([]kv.Entry, error) {
+// firstHour returns the minutes that are within an hour of the first, in order.
+func (r *recent) firstHour() []int64 {
+	first := int64(math.MaxInt64)
+	for minute := range r.minutes {
+		first = min(first, minute)
+	}
+	var hour []int64
+	for minute := range r.minutes {
+		if minute-first < 60 {
+			hour = append(hour, minute)
+		}
+	}
+	slices.Sort(hour)
+	return hour
+}
+
+// fold returns what to write so that some minutes are added to what is kept of a key.
+func (l *Ledger) fold(ctx context.Context, id string, buckets map[int64]*Bucket, minutes []int64) ([]kv.Entry, error) {
 	e := newEdit(l, id)
 	head, err := e.head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, minute := range slices.Sorted(maps.Keys(minutes)) {
+	for _, minute := range minutes {
 		at := time.Unix(minute*60, 0).UTC()
 		start := at.Truncate(headLength)
 		if head == nil || start.Unix() > head.start {
@@ -158,10 +182,10 @@ func (l *Ledger) fold(ctx context.Context, id string, minutes map[int64]*Bucket)
 			head = newPage(start.Unix())
 		}
 		if start.Unix() == head.start {
-			head.slot(at.Minute() % int(headLength/time.Minute)).Add(minutes[minute])
+			head.slot(at.Minute() % int(headLength/time.Minute)).Add(buckets[minute])
 			continue
 		}
-		if err := e.add(ctx, at, minutes[minute]); err != nil { // told late
+		if err := e.add(ctx, at, buckets[minute]); err != nil { // told late
 			return nil, err
 		}
 	}
