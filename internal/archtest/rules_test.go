@@ -26,13 +26,14 @@ var rules = []rule{
 	// Records. A backend sees the contract and nothing that uses it.
 	{pkg: "internal/store", may: []string{"internal/identity", "internal/limit"}},
 	{pkg: "internal/store/cursor", may: []string{"internal/store"}},
-	{pkg: "internal/store/badgerstore", may: []string{"internal/store", "internal/store/cursor", "internal/identity", "internal/limit"}},
+	{pkg: "internal/badgerdb"},
+	{pkg: "internal/store/badgerstore", may: []string{"internal/badgerdb", "internal/store", "internal/store/cursor", "internal/identity", "internal/limit"}},
 	{pkg: "internal/store/storetest", may: []string{"internal/store", "internal/identity", "internal/limit"}},
 
 	// What may be lost: an ordered map, and its backend.
 	{pkg: "internal/kv"},
 	{pkg: "internal/kv/packed"},
-	{pkg: "internal/kv/badgerkv", may: []string{"internal/kv"}},
+	{pkg: "internal/kv/badgerkv", may: []string{"internal/badgerdb", "internal/kv"}},
 	{pkg: "internal/kv/kvtest", may: []string{"internal/kv"}},
 
 	// What became of requests, and what is made of it.
@@ -94,6 +95,6 @@ var rules = []rule{
 // confined are dependencies that only some packages may import, so that they
 // can be replaced there.
 var confined = []rule{
-	{pkg: "github.com/dgraph-io/badger/...", may: []string{"internal/store/badgerstore", "internal/kv/badgerkv"}},
+	{pkg: "github.com/dgraph-io/badger/...", may: []string{"internal/badgerdb", "internal/store/badgerstore", "internal/kv/badgerkv"}},
 	{pkg: "github.com/dgraph-io/ristretto/...", may: []string{"internal/keyring"}},
 }

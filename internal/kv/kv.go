@@ -31,6 +31,9 @@ const (
 	MaxGroup = 512 << 10
 )
 
+// MaxEntries bounds the entries of a group.
+const MaxEntries = 4096
+
 // Entry is a value under a key.
 type Entry struct {
 	// Key orders entries, byte by byte. It must not be empty.
@@ -64,7 +67,8 @@ type Store interface {
 	// Walk calls visit with the key behind the prefix and the value of each entry,
 	// as of one moment, until it returns false or an error, which Walk returns as
 	// it is. What visit is given is valid until it returns. Visit may call the
-	// store.
+	// store, but for Close. A store that is closed meanwhile ends the walk before
+	// the next entry, with ErrClosed, and so does a context, with its error.
 	Walk(ctx context.Context, r Range, visit func(suffix, value []byte) (bool, error)) error
 	// Write writes groups, each of them whole or not at all, in their order, and
 	// returns how many are written: all of them unless it returns an error. Of a
@@ -72,7 +76,7 @@ type Store interface {
 	Write(ctx context.Context, groups [][]Entry) (written int, err error)
 	// Sync makes what was written survive a power cut.
 	Sync(ctx context.Context) error
-	// Close releases the store. It is idempotent; later calls of other methods
-	// return ErrClosed.
+	// Close waits for the calls under way and releases the store. It is idempotent;
+	// other methods that are called once it has begun return ErrClosed.
 	Close() error
 }

@@ -4,7 +4,7 @@
 // Writes are not synced one by one: Badger's logs are mapped into memory, so that
 // what was written survives the end of the process, and Sync is for the end of
 // the machine. Nothing that is kept here is worth to keep a collector from
-// starting: a directory that cannot be opened is put aside, and a new one begun.
+// starting: a directory that is damaged is put aside, and a new one begun.
 package badgerkv
 
 import (
@@ -14,20 +14,19 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/kv"
 )
 
 // Options configure a store.
 type Options struct {
 	// Directory holds the files. It is created, with mode 0700, where it does not
-	// exist.
+	// exist. It must not be shared with anything else: where it is damaged, all of
+	// it is put aside.
 	Directory string
 	// MinFree is how many bytes of the file system are left to others: where fewer
 	// are free, nothing is written. Zero means DefaultMinFree.
@@ -39,12 +38,17 @@ type Options struct {
 // DefaultMinFree is far more than the keys need, which are kept beside.
 const DefaultMinFree = 256 << 20
 
+// ErrInUse means that another process, or another Store of this one, holds the
+// directory.
+var ErrInUse = errors.New("directory is in use")
+
 // Store is a kv.Store over a directory. It is safe for concurrent use; make it
 // with Open and end it with Close.
 type Store struct {
 	directory string
 	minFree   uint64
 	logger    *zap.Logger
+	lock      *directoryLock
 	db        *badger.DB
 	free      func(path string) (uint64, error) // freeSpace but in tests
 
@@ -52,141 +56,120 @@ type Store struct {
 	// that is written anew.
 	writing sync.Mutex
 
-	// life is held for reading by every operation and for writing by Close.
-	life    sync.RWMutex
-	closed  bool        // guarded by life
-	closing atomic.Bool // tells long walks to give way to Close
+	life  life
+	close sync.Once
 }
 
 var _ kv.Store = (*Store)(nil)
 
-// asideSuffix ends the name of a directory that could not be opened.
-const asideSuffix = ".damaged"
-
 // Open opens the store of a directory, creating it where there is none. One that
-// is damaged is put aside, in place of one that was before.
+// is damaged is put aside, as <directory>.damaged and in place of one that was
+// before, and the store begins anew. What Open returns an error for, such as
+// ErrInUse or a full disk, lies with the system.
+//
+// Where the process before did not get to Close, Open reads all tables; else it
+// reads their indexes only.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{directory: filepath.Clean(o.Directory), minFree: o.MinFree, logger: o.Logger, free: freeSpace}
+	if o.Directory == "" {
+		return nil, errors.New("open: the directory is empty: must name one")
+	}
+	s := &Store{directory: filepath.Clean(o.Directory), minFree: o.MinFree, logger: o.Logger, free: badgerdb.FreeSpace}
 	if s.minFree == 0 {
 		s.minFree = DefaultMinFree
 	}
 	if s.logger == nil {
 		s.logger = zap.NewNop()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	err := ctx.Err()
+	if err == nil {
+		err = s.open(ctx)
 	}
-	err := s.open()
-	if err == nil || systemic(err) {
-		return s.opened(err)
-	}
-	aside := s.directory + asideSuffix
-	if asideErr := errors.Join(os.RemoveAll(aside), os.Rename(s.directory, aside)); asideErr != nil {
-		return s.opened(errors.Join(err, asideErr))
-	}
-	s.logger.Error("usage, access logs and alerts were damaged and begin anew; keys are not concerned",
-		zap.String("directory", s.directory), zap.String("put aside", aside), zap.Error(err))
-	return s.opened(s.open())
-}
-
-func (s *Store) opened(err error) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", s.directory, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open() error {
-	if err := os.MkdirAll(s.directory, 0o700); err != nil {
+func (s *Store) open(ctx context.Context) error {
+	if err := s.claim(); err != nil {
 		return err
 	}
-	return guard(func() (err error) {
-		s.db, err = badger.Open(badgerOptions(s.directory, s.logger))
-		return err
-	})
-}
-
-// Sizes in bytes. A value stays below Badger's value threshold (1 MiB), so that
-// values live in the LSM tree, the value log stays empty and needs no garbage
-// collection.
-const (
-	memTableSize     = 8 << 20
-	valueLogFileSize = 16 << 20
-)
-
-// badgerOptions tunes Badger for many small writes and little memory.
-func badgerOptions(directory string, logger *zap.Logger) badger.Options {
-	o := badger.DefaultOptions(directory)
-	o.Logger = newQuietLogger(logger)
-	o.NumVersionsToKeep = 1
-	o.DetectConflicts = false // whoever reads, changes and writes sees to that
-	o.MetricsEnabled = false  // expvar, global to the process
-	o.MemTableSize = memTableSize
-	o.NumMemtables = 2
-	o.NumLevelZeroTables = 2
-	o.NumLevelZeroTablesStall = 8
-	o.NumCompactors = 2
-	o.NumGoroutines = 2
-	o.ValueLogFileSize = valueLogFileSize
-	// Values come compressed, and blocks are served from the page cache. A block
-	// cache is needed only with compression, and compression without one panics.
-	o.Compression = options.None
-	o.BlockCacheSize = 0
-	o.IndexCacheSize = 0                                // used with encryption only
-	o.ChecksumVerificationMode = options.NoVerification // values are checked when they are read; see unseal
-	return o
-}
-
-// Sync implements kv.Store.
-func (s *Store) Sync(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
-		return fmt.Errorf("sync: %w", err)
+	err := s.start(ctx)
+	if err == nil {
+		return nil
 	}
-	defer s.leave()
-	if err := guard(s.db.Sync); err != nil {
-		return fmt.Errorf("sync %q: %w", s.directory, err)
+	damaged := s.lock
+	defer damaged.release() // not before it is aside, lest another process opens it
+	if ctx.Err() != nil || systemic(err) {
+		return err
+	}
+	if asideErr := s.putAside(err); asideErr != nil {
+		return errors.Join(err, asideErr)
+	}
+	if err := s.claim(); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		s.lock.release()
+		return err
 	}
 	return nil
 }
 
-// Close waits for running operations and closes the files. Walks end early, with
-// kv.ErrClosed.
-func (s *Store) Close() error {
-	s.closing.Store(true)
-	s.life.Lock()
-	defer s.life.Unlock()
-	if s.closed {
-		return nil
+// claim creates the directory and keeps others out of it.
+func (s *Store) claim() error {
+	if err := os.MkdirAll(s.directory, 0o700); err != nil {
+		return err
 	}
-	s.closed = true
-	if err := guard(s.db.Close); err != nil {
+	lock, err := lockDirectory(s.directory)
+	s.lock = lock
+	return err
+}
+
+// start opens the files of a directory that is claimed.
+func (s *Store) start(ctx context.Context) error {
+	if err := inspect(ctx, s.directory, s.logger); err != nil {
+		return err
+	}
+	err := badgerdb.Guard(func() (err error) {
+		s.db, err = badger.Open(badgerOptions(s.directory, s.logger))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := markOpen(s.directory); err != nil {
+		return errors.Join(err, badgerdb.Guard(s.db.Close))
+	}
+	return nil
+}
+
+// asideSuffix ends the name of a directory that was damaged.
+const asideSuffix = ".damaged"
+
+// putAside moves the damaged directory out of the way.
+func (s *Store) putAside(why error) error {
+	aside := s.directory + asideSuffix
+	if err := errors.Join(os.RemoveAll(aside), os.Rename(s.directory, aside)); err != nil {
+		return fmt.Errorf("put the damaged directory aside: %w", err)
+	}
+	s.logger.Error("usage, access logs and alerts were damaged and begin anew; keys are not concerned",
+		zap.String("directory", s.directory), zap.String("put aside", aside), zap.Error(why))
+	return nil
+}
+
+// Close implements kv.Store.
+func (s *Store) Close() error {
+	s.life.end()
+	var err error
+	s.close.Do(func() {
+		if err = badgerdb.Guard(s.db.Close); err == nil {
+			err = unmarkOpen(s.directory)
+		}
+		s.lock.release()
+	})
+	if err != nil {
 		return fmt.Errorf("close %q: %w", s.directory, err)
 	}
 	return nil
 }
-
-// enter begins an operation; leave ends it.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.life.RLock()
-	if s.closed {
-		s.life.RUnlock()
-		return kv.ErrClosed
-	}
-	return nil
-}
-
-func (s *Store) leave() { s.life.RUnlock() }
-
-// interrupted tells a long operation whether to stop.
-func (s *Store) interrupted(ctx context.Context) error {
-	if s.closing.Load() {
-		return kv.ErrClosed
-	}
-	return ctx.Err()
-}
-
-// now is the clock that Badger's expiry goes by.
-func now() time.Time { return time.Now() }

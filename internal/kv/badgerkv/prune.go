@@ -8,20 +8,22 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // Prune gives back the space of entries that have expired, in part now and the
 // rest as time goes on. Badger drops an expired entry when it comes upon it while
 // it merges tables; but where keys grow with time it never comes upon the old ones
 // again. So Prune deletes them, which makes it go there. Call it every few hours.
-// It works gently, for a fifth of the time.
+// It reads all that is kept, gently: for a fifth of the time. It returns ErrNoSpace
+// where even deleting is unsafe.
 func (s *Store) Prune(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.enter(ctx); err != nil {
 		return fmt.Errorf("prune: %w", err)
 	}
-	defer s.leave()
-	p := pruning{store: s, worked: time.Now()}
-	if err := p.run(ctx); err != nil {
+	defer s.life.leave()
+	if err := s.prune(ctx); err != nil {
 		return fmt.Errorf("prune %q: %w", s.directory, err)
 	}
 	return nil
@@ -30,56 +32,67 @@ func (s *Store) Prune(ctx context.Context) error {
 // pruneBatch is how many entries are deleted at once.
 const pruneBatch = 1000
 
-type pruning struct {
-	store   *Store
-	expired [][]byte
-	worked  time.Time // when the work began that a rest is due for
-}
-
-func (p *pruning) run(ctx context.Context) error {
-	s := p.store
-	txn := s.db.NewTransaction(false)
-	defer txn.Discard()
+func (s *Store) prune(ctx context.Context) error {
+	p := pruning{store: s, txn: s.db.NewTransaction(false)}
 	o := badger.DefaultIteratorOptions
 	o.PrefetchValues = false
 	o.AllVersions = true // else those that have expired are not shown
-	it := txn.NewIterator(o)
-	defer func() { _ = guard(func() error { it.Close(); return nil }) }()
-	var newest []byte
-	begun := false
+	if err := badgerdb.Guard(func() error { p.it = p.txn.NewIterator(o); return nil }); err != nil {
+		return err
+	}
+	defer closeIterator(p.it, p.txn)
+	pace := pace{began: time.Now()}
 	for n := 1; ; n++ {
-		ok := false
-		err := guard(func() error {
-			if begun {
-				it.Next()
-			} else {
-				it.Rewind()
-				begun = true
-			}
-			if ok = it.Valid(); !ok {
-				return nil
-			}
-			item := it.Item()
-			if bytes.Equal(item.Key(), newest) { // an older version
-				return nil
-			}
-			newest = item.KeyCopy(newest)
-			if at := item.ExpiresAt(); at > 0 && at <= uint64(now().Unix()) {
-				p.expired = append(p.expired, item.KeyCopy(nil))
-			}
-			return nil
-		})
+		ok, err := p.next()
 		if err == nil && (len(p.expired) >= pruneBatch || !ok) {
 			err = p.delete()
 		}
 		if err != nil || !ok {
 			return err
 		}
-		if n%interruptEvery == 0 {
-			if err := p.rest(ctx); err != nil {
+		if n%restEvery == 0 {
+			if err := s.life.interrupted(ctx); err != nil {
 				return err
 			}
+			pace.rest()
 		}
+	}
+}
+
+// pruning is a Prune under way.
+type pruning struct {
+	store   *Store
+	txn     *badger.Txn
+	it      *badger.Iterator
+	begun   bool
+	newest  []byte   // the key that the iterator is at, whose newest version comes first
+	expired [][]byte // keys that are to be deleted
+}
+
+// next goes to the next version of an entry and reports whether there is one.
+func (p *pruning) next() (ok bool, err error) {
+	err = badgerdb.Guard(func() error {
+		if p.begun {
+			p.it.Next()
+		} else {
+			p.it.Rewind()
+			p.begun = true
+		}
+		if ok = p.it.Valid(); ok {
+			p.look(p.it.Item())
+		}
+		return nil
+	})
+	return ok, err
+}
+
+func (p *pruning) look(item *badger.Item) {
+	if bytes.Equal(item.Key(), p.newest) {
+		return // an older version
+	}
+	p.newest = item.KeyCopy(p.newest)
+	if at := item.ExpiresAt(); at > 0 && at <= uint64(time.Now().Unix()) { // the clock that Badger goes by
+		p.expired = append(p.expired, item.KeyCopy(nil))
 	}
 }
 
@@ -88,11 +101,14 @@ func (p *pruning) delete() error {
 	if len(p.expired) == 0 {
 		return nil
 	}
+	if err := p.store.roomy(min(p.store.minFree, leastFree)); err != nil {
+		return err
+	}
 	keys := p.expired
 	p.expired = nil
 	p.store.writing.Lock()
 	defer p.store.writing.Unlock()
-	return guard(func() error {
+	return badgerdb.Guard(func() error {
 		txn := p.store.db.NewTransaction(true)
 		defer txn.Discard()
 		for _, key := range keys {
@@ -105,18 +121,4 @@ func (p *pruning) delete() error {
 		}
 		return txn.Commit()
 	})
-}
-
-// stint is how long is worked before a rest of four times as long.
-const stint = 2 * time.Millisecond
-
-func (p *pruning) rest(ctx context.Context) error {
-	if err := p.store.interrupted(ctx); err != nil {
-		return err
-	}
-	if worked := time.Since(p.worked); worked >= stint {
-		time.Sleep(4 * min(worked, 2*stint))
-		p.worked = time.Now()
-	}
-	return nil
 }

@@ -9,19 +9,20 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/kv"
 )
 
 // Get implements kv.Store.
 func (s *Store) Get(ctx context.Context, key []byte) ([]byte, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.enter(ctx); err != nil {
 		return nil, fmt.Errorf("get %.40q: %w", key, err)
 	}
-	defer s.leave()
+	defer s.life.leave()
 	txn := s.db.NewTransaction(false)
 	defer txn.Discard()
 	var sealed []byte
-	err := guard(func() error {
+	err := badgerdb.Guard(func() error {
 		item, err := txn.Get(key)
 		if err != nil {
 			return err
@@ -42,47 +43,47 @@ func (s *Store) Get(ctx context.Context, key []byte) ([]byte, error) {
 	return value, nil
 }
 
-// interruptEvery is the number of entries after which a walk looks whether it is
-// still wanted.
-const interruptEvery = 64
-
 // Walk implements kv.Store. Entries that are damaged are left out.
 func (s *Store) Walk(ctx context.Context, r kv.Range, visit func(suffix, value []byte) (bool, error)) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.enter(ctx); err != nil {
 		return fmt.Errorf("walk %.40q: %w", r.Prefix, err)
 	}
-	defer s.leave()
-	txn := s.db.NewTransaction(false)
-	defer txn.Discard()
-	w := walk{store: s, r: r, it: s.iterator(txn, r)}
+	defer s.life.leave()
+	w, err := s.walk(r)
+	if err != nil {
+		return fmt.Errorf("walk %.40q: %w", r.Prefix, err)
+	}
 	defer w.end()
-	for n := 1; ; n++ {
+	for {
 		ok, err := w.next()
+		if err == nil {
+			err = s.life.interrupted(ctx)
+		}
 		if err != nil {
 			return fmt.Errorf("walk %.40q: %w", r.Prefix, err)
 		}
 		if !ok {
 			return nil
 		}
-		if value, err := unseal(w.key, w.sealed); err != nil {
+		value, err := unseal(w.key, w.sealed)
+		if err != nil {
 			w.damaged++
-		} else if more, err := visit(w.key[len(r.Prefix):], value); err != nil || !more {
-			return err
+			continue
 		}
-		if n%interruptEvery == 0 {
-			if err := s.interrupted(ctx); err != nil {
-				return fmt.Errorf("walk %.40q: %w", r.Prefix, err)
-			}
+		if more, err := visit(w.key[len(r.Prefix):], value); err != nil || !more {
+			return err
 		}
 	}
 }
 
-func (s *Store) iterator(txn *badger.Txn, r kv.Range) *badger.Iterator {
+// walk begins a walk, which end must end.
+func (s *Store) walk(r kv.Range) (*walk, error) {
+	w := &walk{store: s, r: r, txn: s.db.NewTransaction(false)}
 	o := badger.DefaultIteratorOptions
 	o.Prefix = r.Prefix
 	o.Reverse = r.Newest
 	o.PrefetchValues = false // they lie beside the keys
-	return txn.NewIterator(o)
+	return w, badgerdb.Guard(func() error { w.it = w.txn.NewIterator(o); return nil })
 }
 
 // walk is a walk under way. The key and sealed value are those of the entry that
@@ -90,6 +91,7 @@ func (s *Store) iterator(txn *badger.Txn, r kv.Range) *badger.Iterator {
 type walk struct {
 	store       *Store
 	r           kv.Range
+	txn         *badger.Txn
 	it          *badger.Iterator
 	begun       bool
 	key, sealed []byte
@@ -98,7 +100,7 @@ type walk struct {
 
 // next goes to the next entry of the range and reports whether there is one.
 func (w *walk) next() (ok bool, err error) {
-	err = guard(func() error {
+	err = badgerdb.Guard(func() error {
 		if w.begun {
 			w.it.Next()
 		} else {
@@ -151,11 +153,18 @@ func (w *walk) beyond(suffix []byte) bool {
 }
 
 func (w *walk) end() {
-	_ = guard(func() error { w.it.Close(); return nil }) // a panic was reported by next
+	closeIterator(w.it, w.txn)
 	if w.damaged > 0 {
 		w.store.logger.Error("some of usage, access logs and alerts is damaged and was left out",
 			zap.String("directory", w.store.directory), zap.Int("entries", w.damaged))
 	}
+}
+
+// closeIterator ends an iterator and its transaction. Where Badger panics in doing
+// so, it did before, which is reported.
+func closeIterator(it *badger.Iterator, txn *badger.Txn) {
+	_ = badgerdb.Guard(func() error { it.Close(); return nil })
+	_ = badgerdb.Guard(func() error { txn.Discard(); return nil })
 }
 
 func join(prefix, suffix []byte) []byte {

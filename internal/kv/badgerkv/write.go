@@ -7,43 +7,51 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/kv"
 )
 
-// maxTransaction is how many bytes of keys and values are committed at once, below
-// what Badger takes with another group on top (15 % of a memtable), and maxEntries
-// how many entries.
+// A transaction is at most this many bytes of keys and values and this many
+// entries, as a group is: far below what Badger takes (15 % of a memtable, 13,000
+// entries).
 const (
 	maxTransaction = kv.MaxGroup
-	maxEntries     = 4096
+	maxEntries     = kv.MaxEntries
 )
 
-var errNoSpace = errors.New("too little space")
+// ErrNoSpace means that the file system is too full to write.
+var ErrNoSpace = errors.New("too little space")
 
 // Write implements kv.Store.
 func (s *Store) Write(ctx context.Context, groups [][]kv.Entry) (int, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.enter(ctx); err != nil {
 		return 0, fmt.Errorf("write: %w", err)
 	}
-	defer s.leave()
-	if err := s.roomy(); err != nil {
-		return 0, fmt.Errorf("write: %w", err)
-	}
+	defer s.life.leave()
 	written := 0
 	for written < len(groups) {
-		if err := s.interrupted(ctx); err != nil {
-			return written, fmt.Errorf("write: %w", err)
-		}
-		n, err := some(groups[written:])
-		if err == nil {
-			err = s.commit(groups[written : written+n])
-		}
+		n, err := s.writeSome(ctx, groups[written:])
 		if err != nil {
 			return written, fmt.Errorf("write: %w", err)
 		}
 		written += n
 	}
 	return written, nil
+}
+
+// writeSome writes as many of the groups as fit into a transaction.
+func (s *Store) writeSome(ctx context.Context, groups [][]kv.Entry) (int, error) {
+	if err := s.life.interrupted(ctx); err != nil {
+		return 0, err
+	}
+	n, err := some(groups)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.roomy(s.minFree); err != nil {
+		return 0, err
+	}
+	return n, s.commit(groups[:n])
 }
 
 // some returns how many of the groups fit into a transaction.
@@ -80,8 +88,9 @@ func sizeOf(group []kv.Entry) (int, error) {
 		}
 		size += len(e.Key) + len(e.Value)
 	}
-	if size > kv.MaxGroup || len(group) > maxEntries {
-		return 0, fmt.Errorf("group of %d entries and %d bytes, must be at most %d and %d: %w", len(group), size, maxEntries, kv.MaxGroup, kv.ErrTooLarge)
+	if size > kv.MaxGroup || len(group) > kv.MaxEntries {
+		return 0, fmt.Errorf("group of %d entries and %d bytes, must be at most %d and %d: %w",
+			len(group), size, kv.MaxEntries, kv.MaxGroup, kv.ErrTooLarge)
 	}
 	return size, nil
 }
@@ -90,7 +99,7 @@ func sizeOf(group []kv.Entry) (int, error) {
 func (s *Store) commit(groups [][]kv.Entry) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return guard(func() error {
+	return badgerdb.Guard(func() error {
 		txn := s.db.NewTransaction(true)
 		defer txn.Discard()
 		for _, group := range groups {
@@ -116,11 +125,15 @@ func set(txn *badger.Txn, e *kv.Entry) error {
 	return txn.SetEntry(entry)
 }
 
-// roomy reports whether there is enough free space to write.
-func (s *Store) roomy() error {
+// leastFree is how many bytes must be free to write at all, be it to delete.
+const leastFree = 64 << 20
+
+// roomy reports whether so many bytes are free. Badger writes into memory maps of
+// sparse files, where a full disk is a fatal signal.
+func (s *Store) roomy(least uint64) error {
 	free, err := s.free(s.directory)
-	if err == nil && free < s.minFree {
-		return fmt.Errorf("%d MiB are free for %q, must be at least %d: free some: %w", free>>20, s.directory, s.minFree>>20, errNoSpace)
+	if err == nil && free < least {
+		return fmt.Errorf("%d MiB are free for %q, must be at least %d: free some: %w", free>>20, s.directory, least>>20, ErrNoSpace)
 	}
 	return nil
 }

@@ -20,8 +20,9 @@ import (
 )
 
 // Run runs the suite. Open returns an empty store for each test, which the suite
-// closes.
-func Run(t *testing.T, open func(t *testing.T) kv.Store) {
+// closes, and how to open it again once it is closed: nil where the store ends
+// with that, and tests of what is kept are left out.
+func Run(t *testing.T, open func(t *testing.T) (store kv.Store, reopen func() kv.Store)) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, kv.Store)
@@ -30,6 +31,8 @@ func Run(t *testing.T, open func(t *testing.T) kv.Store) {
 		{"a walk visits its range in order, both ways", walks},
 		{"a walk sees one moment, and its visit may write", moment},
 		{"a walk ends when its visit says so", ends},
+		{"a walk ends with its context", cancelled},
+		{"closing ends a walk, whose visit may call the store", closing},
 		{"what has expired is gone", expires},
 		{"groups are written whole and in their order", groups},
 		{"what is too large is refused and the groups before are kept", bounds},
@@ -37,11 +40,19 @@ func Run(t *testing.T, open func(t *testing.T) kv.Store) {
 		{"a context that has ended and a store that is closed are refused", refuses},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := open(t)
+			s, _ := open(t)
 			defer func() { require.NoError(t, s.Close()) }()
 			test.run(t, s)
 		})
 	}
+	t.Run("what was written and removed stays so when the store is opened again", func(t *testing.T) {
+		s, reopen := open(t)
+		if reopen == nil {
+			require.NoError(t, s.Close())
+			return
+		}
+		reopens(t, s, reopen)
+	})
 }
 
 // put writes entries, each as a group.
@@ -147,6 +158,51 @@ func ends(t *testing.T, s kv.Store) {
 	assert.Equal(t, enough, s.Walk(t.Context(), kv.Range{}, func([]byte, []byte) (bool, error) { return true, enough }))
 }
 
+func cancelled(t *testing.T, s kv.Store) {
+	put(t, s, entry("a", "1"), entry("b", "2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	visited := 0
+	err := s.Walk(ctx, kv.Range{}, func([]byte, []byte) (bool, error) {
+		visited++
+		cancel()
+		return true, nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 1, visited)
+}
+
+func closing(t *testing.T, s kv.Store) {
+	put(t, s, entry("a", "1"), entry("b", "2"))
+	closed := make(chan error, 1)
+	visited := 0
+	err := s.Walk(t.Context(), kv.Range{}, func([]byte, []byte) (bool, error) {
+		visited++
+		go func() { closed <- s.Close() }()
+		require.Eventually(t, func() bool {
+			_, err := s.Get(t.Context(), []byte("a"))
+			return errors.Is(err, kv.ErrClosed)
+		}, 10*time.Second, time.Millisecond, "a call must not wait for Close, which waits for the walk")
+		return true, nil
+	})
+	require.ErrorIs(t, err, kv.ErrClosed)
+	assert.Equal(t, 1, visited)
+	require.NoError(t, <-closed)
+}
+
+func reopens(t *testing.T, s kv.Store, reopen func() kv.Store) {
+	later := time.Now().Add(time.Hour)
+	put(t, s, entry("a", "1"), entry("b", "2"), kv.Entry{Key: []byte("c"), Value: []byte("3"), ExpiresAt: later})
+	put(t, s, entry("a", "4"), kv.Entry{Key: []byte("b")})
+	for range 2 {
+		require.NoError(t, s.Close())
+		s = reopen()
+		assert.Equal(t, []string{"a=4", "c=3"}, list(t, s, kv.Range{}))
+	}
+	put(t, s, entry("a", "5"))
+	assert.Equal(t, "5", get(t, s, "a"))
+	require.NoError(t, s.Close())
+}
+
 func expires(t *testing.T, s kv.Store) {
 	past, soon, later := time.Now().Add(-time.Hour), time.Now().Add(time.Second), time.Now().Add(time.Hour)
 	put(t, s,
@@ -190,10 +246,18 @@ func bounds(t *testing.T, s kv.Store) {
 	n, err := s.Write(t.Context(), [][]kv.Entry{full, full, full})
 	require.NoError(t, err)
 	assert.Equal(t, 3, n)
+	most := make([]kv.Entry, kv.MaxEntries)
+	for i := range most {
+		most[i] = entry(fmt.Sprintf("most%d", i), "v")
+	}
+	n, err = s.Write(t.Context(), [][]kv.Entry{most, most, full})
+	require.NoError(t, err)
+	assert.Equal(t, 3, n)
 	for name, bad := range map[string][]kv.Entry{
 		"key":   {{Key: bytes.Repeat([]byte("k"), kv.MaxKey+1), Value: []byte("v")}},
 		"value": {{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), kv.MaxValue+1)}},
 		"group": append(slices.Clone(full), full...),
+		"count": append(slices.Clone(most), entry("one more", "v")),
 	} {
 		n, err := s.Write(t.Context(), [][]kv.Entry{{entry("before "+name, "v")}, bad, {entry("behind "+name, "v")}})
 		require.ErrorIs(t, err, kv.ErrTooLarge, name)

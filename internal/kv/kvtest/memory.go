@@ -42,6 +42,15 @@ func (m *Memory) enter(ctx context.Context) error {
 	return nil
 }
 
+// interrupted tells a walk whether to stop.
+func (m *Memory) interrupted(ctx context.Context) error {
+	err := m.enter(ctx)
+	if err == nil {
+		m.mu.Unlock()
+	}
+	return err
+}
+
 func (m *Memory) live(e kv.Entry) bool { return e.ExpiresAt.IsZero() || m.now().Before(e.ExpiresAt) }
 
 // Get implements kv.Store.
@@ -72,6 +81,9 @@ func (m *Memory) Walk(ctx context.Context, r kv.Range, visit func(suffix, value 
 		suffix, ok := bytes.CutPrefix([]byte(key), r.Prefix)
 		if !ok || !m.live(entries[key]) || (r.From != nil && bytes.Compare(suffix, r.From) < 0) || (r.To != nil && bytes.Compare(suffix, r.To) >= 0) {
 			continue
+		}
+		if err := m.interrupted(ctx); err != nil {
+			return fmt.Errorf("walk %.40q: %w", r.Prefix, err)
 		}
 		if more, err := visit(suffix, bytes.Clone(entries[key].Value)); err != nil || !more {
 			return err
@@ -113,8 +125,8 @@ func check(group []kv.Entry) error {
 		}
 		size += len(e.Key) + len(e.Value)
 	}
-	if size > kv.MaxGroup {
-		return fmt.Errorf("group of %d bytes: %w", size, kv.ErrTooLarge)
+	if size > kv.MaxGroup || len(group) > kv.MaxEntries {
+		return fmt.Errorf("group of %d entries and %d bytes: %w", len(group), size, kv.ErrTooLarge)
 	}
 	return nil
 }

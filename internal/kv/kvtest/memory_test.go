@@ -12,5 +12,5 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMemory(t *testing.T) {
-	kvtest.Run(t, func(*testing.T) kv.Store { return kvtest.NewMemory() })
+	kvtest.Run(t, func(*testing.T) (kv.Store, func() kv.Store) { return kvtest.NewMemory(), nil })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -65,7 +66,7 @@ func open(ctx context.Context, o Options, steps []migration) (*Store, error) {
 	if o.Directory == "" {
 		return nil, errors.New("open store: storage.directory is empty: must name a directory")
 	}
-	s := &Store{directory: filepath.Clean(o.Directory), logger: o.Logger, free: freeSpace}
+	s := &Store{directory: filepath.Clean(o.Directory), logger: o.Logger, free: badgerdb.FreeSpace}
 	if s.logger == nil {
 		s.logger = zap.NewNop()
 	}
@@ -124,7 +125,7 @@ func (s *Store) start(ctx context.Context, steps []migration) error {
 }
 
 func (s *Store) openBadger() error {
-	err := guard(func() (err error) {
+	err := badgerdb.Guard(func() (err error) {
 		s.db, err = badger.Open(badgerOptions(s.directory, s.logger))
 		return err
 	})
@@ -189,7 +190,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func (s *Store) closeBadger() error { return guard(s.db.Close) }
+func (s *Store) closeBadger() error { return badgerdb.Guard(s.db.Close) }
 
 // Ping reports whether the store can be read and written.
 func (s *Store) Ping(ctx context.Context) error {

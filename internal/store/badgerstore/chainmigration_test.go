@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
@@ -119,7 +120,7 @@ func TestStoppedMigrationIsCompletedByTheNextOpen(t *testing.T) {
 	directory := schemaOne(t, n)
 	ctx, cancel := context.WithCancel(t.Context())
 	stopping := func(_ context.Context, s *Store) error {
-		s.free = func(path string) (uint64, error) { cancel(); return freeSpace(path) }
+		s.free = func(path string) (uint64, error) { cancel(); return badgerdb.FreeSpace(path) }
 		return chainAudit(ctx, s)
 	}
 	_, err := open(t.Context(), Options{Directory: directory}, []migration{stopping})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/limit/limittest"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -210,7 +211,7 @@ func TestCountsAreNotKeptOnAFullDisk(t *testing.T) {
 	s.free = func(string) (uint64, error) { return minFreeSpace - 1, nil }
 	require.ErrorIs(t, s.KeepCounts(t.Context(), countsOf(1, 20)), ErrNoSpace)
 	requireCountsKept(t, s, countsOf(2, 10))
-	s.free = freeSpace
+	s.free = badgerdb.FreeSpace
 	require.NoError(t, s.KeepCounts(t.Context(), countsOf(1, 20)))
 	requireCountsKept(t, s, countsOf(1, 20))
 }

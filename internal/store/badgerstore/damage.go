@@ -3,7 +3,6 @@ package badgerstore
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -45,17 +44,3 @@ func (d *damage) Error() string {
 }
 
 func (d *damage) Unwrap() []error { return []error{ErrDamaged, d.detail} }
-
-// guard runs a call into Badger and turns its panic, or the fault of a memory
-// map whose file was cut short, into an error. It cannot help where Badger
-// panics in a goroutine of its own: the process dies, and the inspection of the
-// next start says why.
-func guard(call func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("badger: %v", r)
-		}
-	}()
-	return call()
-}

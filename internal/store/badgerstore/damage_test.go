@@ -236,25 +236,3 @@ func TestDamageWhileOpen(t *testing.T) {
 	require.Zero(t, code, output)
 	require.Equal(t, strings.Repeat("altered true false\n", 3)+strings.Repeat("truncated true false\n", 3), output)
 }
-
-// TestEveryByteOfATableIsChecked flips one bit of each byte of a small table.
-func TestEveryByteOfATableIsChecked(t *testing.T) {
-	directory := newDirectory(t)
-	require.NoError(t, os.Mkdir(directory, 0o700))
-	fillDirectory(t, directory, 8)
-	paths, err := filepath.Glob(filepath.Join(directory, "*.sst"))
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	require.NoError(t, checkTable(paths[0]))
-	data, err := os.ReadFile(paths[0])
-	require.NoError(t, err)
-	for i := range data {
-		data[i] ^= 1 << (i % 8)
-		err := guard(func() error { return checkBlocks(readerAt(data), int64(len(data))) })
-		data[i] ^= 1 << (i % 8)
-		require.Error(t, err, "byte %d of %d", i, len(data))
-	}
-	for n := range data {
-		require.Error(t, guard(func() error { return checkBlocks(readerAt(data[:n]), int64(n)) }))
-	}
-}

@@ -15,6 +15,8 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // Files of a storage directory that are not Badger's.
@@ -104,7 +106,7 @@ func readManifest(directory string, logger *zap.Logger) (badger.Manifest, error)
 	}
 	defer func() { _ = f.Close() }()
 	var manifest badger.Manifest
-	err = guard(func() error {
+	err = badgerdb.Guard(func() error {
 		manifest, _, err = badger.ReplayManifestFile(f, 0, badgerOptions(directory, logger))
 		return err
 	})
@@ -123,7 +125,7 @@ func checkTables(ctx context.Context, directory string, manifest badger.Manifest
 		if t.Compression != options.None {
 			return damaged(directory, fmt.Errorf("table file %s was not written by otlpgate: it is compressed", name))
 		}
-		if err := checkTable(filepath.Join(directory, name)); err != nil {
+		if err := badgerdb.CheckTable(filepath.Join(directory, name), true); err != nil {
 			return damaged(directory, fmt.Errorf("table file %s: %w", name, err))
 		}
 	}

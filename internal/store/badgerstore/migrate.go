@@ -8,6 +8,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // migration brings a store from one schema version to the next. It works in
@@ -65,7 +67,7 @@ func (s *Store) setSchema(version uint32) error {
 
 // writeAll writes entries in one transaction, into a store that is not open yet.
 func (s *Store) writeAll(entries []entry) error {
-	return guard(func() error {
+	return badgerdb.Guard(func() error {
 		return s.db.Update(func(txn *badger.Txn) error {
 			for _, e := range entries {
 				if err := txn.Set(e.key, e.value); err != nil {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 func TestMigrations(t *testing.T) {
@@ -62,7 +64,7 @@ func TestLostSchemaVersionIsDamage(t *testing.T) {
 	directory := newDirectory(t)
 	s := openIn(t, directory)
 	create(t, s, 1)
-	require.NoError(t, guard(func() error { return s.db.DropPrefix(schemaKey) }))
+	require.NoError(t, badgerdb.Guard(func() error { return s.db.DropPrefix(schemaKey) }))
 	require.NoError(t, s.Close())
 	for range 2 {
 		_, err := Open(t.Context(), Options{Directory: directory})

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
@@ -119,7 +120,7 @@ func TestFullDiskIsRefusedBeforeItHarms(t *testing.T) {
 	read, err := s.Key(t.Context(), want.ID)
 	require.NoError(t, err, "reads go on")
 	require.Equal(t, want, read)
-	s.free = freeSpace
+	s.free = badgerdb.FreeSpace
 	create(t, s, 2)
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // Restore makes a storage directory of what Backup wrote. The directory must
@@ -95,7 +97,7 @@ func fill(ctx context.Context, staging string, r *backupReader) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, guard(db.Close)) }()
+	defer func() { err = errors.Join(err, badgerdb.Guard(db.Close)) }()
 	batch := db.NewWriteBatch()
 	defer batch.Cancel()
 	if err := r.each(ctx, func(e entry) error { return batch.Set(e.key, e.value) }); err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // scan is a walk over the entries whose key starts with prefix.
@@ -25,13 +27,13 @@ const interruptEvery = 64
 // false or an error. What it is given may be kept.
 func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []byte) (bool, error)) error {
 	it := v.iterator(w)
-	defer func() { _ = guard(func() error { it.Close(); return nil }) }()
+	defer func() { _ = badgerdb.Guard(func() error { it.Close(); return nil }) }()
 	var key, value []byte
 	pace := pace{began: time.Now()}
 	step := func() { it.Seek(w.start()) }
 	for n := 1; ; n++ {
 		valid := false
-		err := guard(func() (err error) {
+		err := badgerdb.Guard(func() (err error) {
 			step()
 			if valid = it.ValidForPrefix(w.prefix); valid {
 				key, value, err = w.read(it.Item())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -31,7 +32,7 @@ func (s *Store) view(ctx context.Context, read func(*snapshot) error) error {
 // get returns the payload under key and whether there is one.
 func (v *snapshot) get(key []byte) ([]byte, bool, error) {
 	var value []byte
-	err := guard(func() error {
+	err := badgerdb.Guard(func() error {
 		item, err := v.txn.Get(key)
 		if err != nil {
 			return err

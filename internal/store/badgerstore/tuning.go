@@ -4,6 +4,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // Sizes in bytes. A record stays below Badger's value threshold (1 MiB), so that
@@ -30,7 +32,7 @@ func longestRecord(family byte) int {
 // no loss.
 func badgerOptions(directory string, logger *zap.Logger) badger.Options {
 	o := badger.DefaultOptions(directory)
-	o.Logger = newQuietLogger(logger)
+	o.Logger = badgerdb.NewLogger(logger)
 	o.SyncWrites = true
 	o.NumVersionsToKeep = 1
 	o.DetectConflicts = false // writes are serialised by Store.write

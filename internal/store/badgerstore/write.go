@@ -10,6 +10,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
@@ -206,7 +207,7 @@ func (s *Store) commit() {
 // end commits a transaction. The lock must be held. A commit that failed to sync
 // may still be seen, and may or may not survive: nothing may be built on it.
 func (w *writer) end(txn *badger.Txn) error {
-	if err := guard(txn.Commit); err != nil {
+	if err := badgerdb.Guard(txn.Commit); err != nil {
 		w.broken = err
 		return fmt.Errorf("commit: %w", err)
 	}

@@ -1,16 +1,17 @@
-package badgerstore
+package badgerdb
 
 import (
 	"strings"
 
+	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 )
 
-// quietLogger gives Badger's messages to zap. What Badger calls information is
-// of use only to who debugs it.
 type quietLogger struct{ *zap.SugaredLogger }
 
-func newQuietLogger(l *zap.Logger) quietLogger {
+// NewLogger gives Badger's messages to zap. What Badger calls information is of use
+// only to who debugs it.
+func NewLogger(l *zap.Logger) badger.Logger {
 	return quietLogger{l.Named("badger").WithOptions(zap.AddCallerSkip(1)).Sugar()}
 }
 

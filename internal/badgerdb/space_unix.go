@@ -1,12 +1,12 @@
 //go:build linux || darwin || freebsd
 
-package badgerstore
+package badgerdb
 
 import "golang.org/x/sys/unix"
 
-// freeSpace returns the bytes that the file system of path has left for this
+// FreeSpace returns the bytes that the file system of path has left for this
 // process.
-func freeSpace(path string) (uint64, error) {
+func FreeSpace(path string) (uint64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package badgerstore
+package badgerdb
 
 import (
 	"encoding/binary"
@@ -13,15 +13,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// checkTable verifies every checksum of a table file. Badger's own check
-// cannot be used: on a bad footer it ends the process, on a bad block it
-// dereferences nil.
+// CheckTable verifies the index of a table file, and the checksum of every block
+// where blocks is set. Badger's own check cannot be used: on a bad footer it ends
+// the process, on a bad block it dereferences nil.
 //
 // A table is its blocks, then the index, its length, the index's checksum
 // (protobuf) and that one's length. A block is its entries, their offsets,
 // their count, the checksum of all these and its length. Lengths and counts are
 // 4 bytes big-endian.
-func checkTable(path string) error {
+func CheckTable(path string, blocks bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -31,10 +31,10 @@ func checkTable(path string) error {
 	if err != nil {
 		return err
 	}
-	return guard(func() error { return checkBlocks(f, info.Size()) })
+	return Guard(func() error { return checkBlocks(f, info.Size(), blocks) })
 }
 
-func checkBlocks(r io.ReaderAt, size int64) error {
+func checkBlocks(r io.ReaderAt, size int64, blocks bool) error {
 	tail := &tailReader{r: r, end: size}
 	sum := tail.field()
 	index := tail.field()
@@ -46,6 +46,9 @@ func checkBlocks(r io.ReaderAt, size int64) error {
 	}
 	if len(index) == 0 {
 		return errors.New("index is empty")
+	}
+	if !blocks {
+		return nil
 	}
 	table := fb.GetRootAsTableIndex(index, 0)
 	var block fb.BlockOffset
