@@ -3,6 +3,7 @@ package apikeyauthextension
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -53,12 +54,30 @@ func (c *AlertsConfig) Validate() error {
 		c.UnusedAfter.between("unused_after", 0, maxRetention),
 		c.ExpiringWithin.between("expiring_within", 0, maxRetention),
 		c.OldSecretWithin.between("old_secret_within", 0, maxRetention),
+		checkReceiver("alertmanager", c.Alertmanager.Endpoint, "http://localhost:9093"),
+		checkReceiver("webhook", c.Webhook.Endpoint, "https://example.com/otlpgate"),
 	)
+}
+
+// checkReceiver refuses an endpoint that nothing could be sent to. It does not
+// repeat it, since that of a webhook may be a secret.
+func checkReceiver(field, endpoint, example string) error {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%s::endpoint: must begin with http:// or https:// and name a host, such as %s", field, example)
+	}
+	return nil
 }
 
 // Validate implements confmap.Validator.
 func (c *ErrorRateConfig) Validate() error {
 	var errs []error
+	if c.Over < 0 || c.Over > 1 {
+		errs = append(errs, fmt.Errorf("over: %g is no part of a whole: must be a percentage, such as 5%%", float64(c.Over)))
+	}
 	if c.MinRequests < 1 {
 		errs = append(errs, fmt.Errorf("min_requests: %d is too few to judge by: must be at least 1", c.MinRequests))
 	}

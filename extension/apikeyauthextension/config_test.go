@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/otlpgate/otlpgate/internal/access"
+	"github.com/otlpgate/otlpgate/internal/alert"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -62,6 +64,15 @@ func TestEverySettingIsRead(t *testing.T) {
 	assert.Equal(t, "pro", cfg.DefaultPlan)
 	assert.Equal(t, LimitsConfig{OverLimitStatus: 503, FlushInterval: time.Minute}, cfg.Limits)
 	assert.Equal(t, "0.0.0.0:9999", cfg.Admin.NetAddr.Endpoint)
+	assert.Equal(t, UsageConfig{FlushInterval: 30 * time.Second, Retention: Span(90 * day), MetricsPerKey: true}, cfg.Usage)
+	assert.Equal(t, AccessLogConfig{Detail: access.All, Retention: Span(12 * time.Hour), Emit: true}, cfg.AccessLog)
+	assert.Equal(t, GeoIPConfig{Database: "/etc/GeoLite2-Country.mmdb"}, cfg.GeoIP)
+	assert.Equal(t, alert.Rules{
+		ErrorRate: 0.125, MinRequests: 10, RateWindow: 15 * time.Minute, ExpiringWithin: 7 * day, OldSecretWithin: 90 * time.Minute,
+	}, cfg.Alerts.rules())
+	assert.Equal(t, "http://localhost:9093", cfg.Alerts.Alertmanager.Endpoint)
+	assert.Equal(t, 5*time.Second, cfg.Alerts.Alertmanager.Timeout)
+	assert.Equal(t, "https://example.com/hook", cfg.Alerts.Webhook.Endpoint)
 
 	plans, err := cfg.plans()
 	require.NoError(t, err)
