@@ -44,7 +44,7 @@ func (e *gateExtension) authenticateGRPC(ctx context.Context, v verdict, at visi
 		return ctx, v.refusal
 	}
 	a.Tab.CloseAfter(ctx)
-	e.recordAfter(ctx, a, at)
+	e.recordAfter(ctx, a, at, e.recordUnseen)
 	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
@@ -59,12 +59,14 @@ func (e *gateExtension) authenticateHTTP(ctx context.Context, v verdict, at visi
 	}
 	switch {
 	case v.refusal != nil && guarded && v.refusal.HTTPStatus() != http.StatusUnauthorized:
-		return withDeferred(ctx, v.denial), nil
+		return e.withDeferred(ctx, v, at), nil
 	case v.refusal != nil:
 		e.recordRefusal(ctx, v, at)
 		return ctx, v.refusal
 	case !guarded:
-		e.recordAfter(ctx, v.admission, at)
+		e.recordAfter(ctx, v.admission, at, e.recordUnseen)
+	default:
+		e.recordAfter(ctx, v.admission, at, e.recordUnread)
 	}
 	return withAdmission(ctx, v.admission, e.credentialHeaders), nil
 }
@@ -109,13 +111,32 @@ func peerFrom(ctx context.Context) netip.Addr {
 
 type deferredKey struct{}
 
-// withDeferred hands a verdict to the middleware.
-func withDeferred(ctx context.Context, denial *identity.Denial) context.Context {
-	return context.WithValue(ctx, deferredKey{}, denial)
+// deferred is a verdict that is left to the middleware.
+type deferred struct {
+	denial *identity.Denial
+	stop   func() bool // ends the wait for a request that never comes there
 }
 
-// deferredFrom returns the verdict handed over, nil where there is none.
-func deferredFrom(ctx context.Context) *identity.Denial {
-	denial, _ := ctx.Value(deferredKey{}).(*identity.Denial)
-	return denial
+// withDeferred hands a verdict to the middleware. A body whose encoding cannot be
+// read never comes there: what the context ends with then is recorded here.
+func (e *gateExtension) withDeferred(ctx context.Context, v verdict, at visit) context.Context {
+	e.unrecorded.add()
+	stop := context.AfterFunc(ctx, func() {
+		defer e.unrecorded.done()
+		e.recordRefusal(context.Background(), v, at)
+	})
+	return context.WithValue(ctx, deferredKey{}, &deferred{v.denial, stop})
+}
+
+// deferredFrom returns the verdict handed over, nil where there is none. Whoever
+// asks records it.
+func (e *gateExtension) deferredFrom(ctx context.Context) *identity.Denial {
+	d, ok := ctx.Value(deferredKey{}).(*deferred)
+	if !ok {
+		return nil
+	}
+	if d.stop() {
+		e.unrecorded.done()
+	}
+	return d.denial
 }

@@ -207,7 +207,7 @@ func TestAVerdictIsDeferredOnlyToAMiddlewareThatWasSeenAndNeverForABadCredential
 	f, _, _, ctx := bareFixture(t)
 	authenticate := func(secret string) (deferred, err error) {
 		after, err := f.extension.Authenticate(ctx, bearerOf(secret))
-		if refusal := deferredFrom(after); refusal != nil {
+		if refusal := f.extension.deferredFrom(after); refusal != nil {
 			deferred = refusal
 		}
 		assert.Nil(t, admissionFrom(after, f.extension.gate))

@@ -89,7 +89,7 @@ func leave(ctx context.Context, t *limit.Tab, succeeded bool) {
 // receiver has no `auth:`.
 func (d *httpDoor) admit(r *http.Request, signal identity.Signal) verdict {
 	e, ctx := d.extension, r.Context()
-	if denial := deferredFrom(ctx); denial != nil {
+	if denial := e.deferredFrom(ctx); denial != nil {
 		return verdictOf(nil, denial)
 	}
 	v := verdict{admission: admissionFrom(ctx, e.gate)}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -180,6 +181,29 @@ func TestARequestThatCannotBeReadIsAFailureOfItsKey(t *testing.T) {
 	entries := f.logged(t, accesslog.Filter{KeyID: id})
 	require.Len(t, entries, 1)
 	assert.Equal(t, access.InvalidRequest, entries[0].Reason)
+}
+
+// What the receiver's server cannot decompress never comes to the middleware.
+func TestABodyThatCannotBeDecompressedIsAFailureOfItsKey(t *testing.T) {
+	for _, d := range []doors{both, authOnly} {
+		f := newFixture(t, fixtureOptions{doors: d})
+		id, secret := f.keyRecord(t)
+		require.Equal(t, codes.OK, senders[1].send(t, f, telemetryOf(identity.Traces), bearer(secret)).code) // so that the server is known to have the middleware
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+f.httpAddress+"/v1/traces", strings.NewReader("no gzip"))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("Content-Encoding", "gzip")
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		answer.Body.Close()
+		require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+		f.extension.unrecorded.wait(time.Minute)
+		total := f.total(t, id)
+		assert.EqualValues(t, 2, total.Requests, d)
+		if d == both { // with auth: alone nobody sees the answer
+			assert.EqualValues(t, 1, total.Failed, d)
+		}
+	}
 }
 
 // TestAlertsOfEveryKindReachARealAlertmanager drives real requests through the

@@ -75,6 +75,9 @@ func (e *gateExtension) recordEnd(ctx context.Context, a *identity.Admission, at
 	if !a.Measured {
 		r.Bytes = result.Bytes
 	}
+	if result.Failed && end.reason == access.InvalidRequest { // so says a component, of what the receiver could read
+		end.reason = access.PipelineFailed
+	}
 	switch {
 	case result.Refusal != nil && end.reason != "":
 		r.Outcome, r.Reason, r.Status = access.Refused, string(result.Refusal.Reason), result.Refusal.HTTPStatus()
@@ -96,13 +99,19 @@ func (e *gateExtension) recordUnseen(a *identity.Admission, at visit) {
 	e.recordEnd(context.Background(), a, at, end)
 }
 
+// recordUnread records a request that did not come as far as the middleware: what
+// lies between only ends those whose encoding it cannot read.
+func (e *gateExtension) recordUnread(a *identity.Admission, at visit) {
+	e.recordEnd(context.Background(), a, at, ending{status: http.StatusBadRequest, reason: access.InvalidRequest})
+}
+
 // recordAfter lets a request be recorded when its context ends, unless a door claims
 // it that sees its answer.
-func (e *gateExtension) recordAfter(ctx context.Context, a *identity.Admission, at visit) {
+func (e *gateExtension) recordAfter(ctx context.Context, a *identity.Admission, at visit, record func(*identity.Admission, visit)) {
 	e.unrecorded.add()
 	a.EndWith(ctx, func() { //nolint:contextcheck // the context has ended
 		defer e.unrecorded.done()
-		e.recordUnseen(a, at)
+		record(a, at)
 	})
 }
 

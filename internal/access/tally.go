@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -44,6 +45,9 @@ const (
 	// maxStrangers is the same for groups without a key, which cost nothing to
 	// make.
 	maxStrangers = 16_384
+	// maxUserAgent is how many bytes of a user agent are remembered: more than
+	// anybody shows, and far less than a header can have.
+	maxUserAgent = 256
 )
 
 // Tally remembers what became of requests until it is taken. Safe for concurrent
@@ -75,10 +79,13 @@ func NewTally(d Detail) *Tally {
 }
 
 // Record remembers a request. It sets its Minute, and Requests where that is
-// zero, and keeps nothing of the pointer.
+// zero, cuts a long UserAgent, and keeps nothing of the pointer.
 func (t *Tally) Record(r *Request) {
 	r.Minute = r.At.Unix() / 60
 	r.Requests = max(r.Requests, 1)
+	if len(r.UserAgent) > maxUserAgent {
+		r.UserAgent = strings.Clone(r.UserAgent[:maxUserAgent]) // not to keep the rest in memory
+	}
 	s := t.lock()
 	defer s.mu.Unlock()
 	t.record(s, r)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,6 +164,14 @@ func TestGroupsAreBoundedAndTotalsStayExact(t *testing.T) {
 	}
 	assert.EqualValues(t, strangers, unknown)
 	assert.EqualValues(t, addresses, known)
+}
+
+func TestLongUserAgentsAreCut(t *testing.T) {
+	tally := NewTally(All)
+	tally.Record(request(func(r *Request) { r.UserAgent = strings.Repeat("x", 1<<20) }))
+	taken := tally.Take()
+	assert.Len(t, taken.Counts[0].UserAgent, maxUserAgent)
+	assert.Len(t, taken.Lines[0].UserAgent, maxUserAgent)
 }
 
 func TestRecordDoesNotAllocateForGroupsThatItKnows(t *testing.T) {

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/identity"
+	"github.com/otlpgate/otlpgate/internal/kv"
 	"github.com/otlpgate/otlpgate/internal/kv/packed"
 )
 
@@ -21,8 +23,47 @@ import (
 // Items, RefusedItems, Bytes and microseconds of Duration.
 const blockFormat = 1
 
-// maxEntries is how many entries a block has: some ten kilobytes.
-const maxEntries = 500
+// maxEntries is how many entries a block has at most: some ten kilobytes. Where
+// little of them is alike, maxPlain bounds it first, so that a block fits into a
+// value however badly it compresses.
+const (
+	maxEntries = 500
+	maxPlain   = kv.MaxValue - 4<<10
+	// plainEntry is more than an entry takes besides its texts, and plainText than a
+	// text besides its bytes.
+	plainEntry = 7*binary.MaxVarintLen64 + 11*3
+	plainText  = 2
+)
+
+// filling is how full a block is. The zero value is that of an empty one.
+type filling struct {
+	entries, size int
+	texts         map[string]bool
+}
+
+// take reports whether an entry fits in, and takes it if so.
+func (f *filling) take(r *record) bool {
+	size := plainEntry
+	var fresh []string
+	for _, text := range r.texts() {
+		if !f.texts[text] {
+			fresh = append(fresh, text)
+			size += plainText + len(text)
+		}
+	}
+	if f.entries > 0 && (f.entries == maxEntries || f.size+size > maxPlain) {
+		return false
+	}
+	if f.texts == nil {
+		f.texts = map[string]bool{}
+	}
+	for _, text := range fresh {
+		f.texts[text] = true
+	}
+	f.entries++
+	f.size += size
+	return true
+}
 
 // maxBlock bounds a block in memory, so that what is damaged cannot take it all.
 const maxBlock = 4 << 20
@@ -61,16 +102,21 @@ func encodeBlock(counted bool, n int, each func(i int) record) []byte {
 	return encoder.EncodeAll(w.AppendTo(nil), []byte{blockFormat})
 }
 
-func (r *record) encode(w *packed.Writer) {
-	g, v := r.group, r.volume
-	secret := ""
+// texts are those of an entry, in the order of a block.
+func (r *record) texts() [11]string {
+	g, secret := r.group, ""
 	if g.Secret != ([8]byte{}) {
 		secret = string(g.Secret[:])
 	}
-	for _, text := range []string{
+	return [...]string{
 		g.KeyID, string(g.KeyType), secret, g.Hint, g.Endpoint, string(g.Transport),
 		string(g.Outcome), g.Reason, string(g.Address.AsSlice()), r.country, r.userAgent,
-	} {
+	}
+}
+
+func (r *record) encode(w *packed.Writer) {
+	g, v := r.group, r.volume
+	for _, text := range r.texts() {
 		w.Text(text)
 	}
 	for _, n := range []int64{

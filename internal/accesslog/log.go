@@ -104,6 +104,10 @@ func (l *Log) Add(taken *access.Taken) {
 		line.UserAgent = l.Clean(line.UserAgent)
 		l.lines = append(l.lines, line)
 	}
+	for i := range taken.Lines[min(len(taken.Lines), room):] {
+		r := &taken.Lines[room+i]
+		l.count(&access.Count{Group: r.Group, Volume: r.Volume, UserAgent: r.UserAgent, Country: r.Country})
+	}
 	for i := range taken.Counts {
 		l.count(&taken.Counts[i])
 	}
@@ -197,11 +201,19 @@ func compare(a, b place) int {
 // block.
 func batchOf(lines []access.Request) []access.Request {
 	at := place{lines[0].Minute, shardOf(lines[0].KeyID)}
-	n := 1
-	for n < len(lines) && n < maxEntries && at == (place{lines[n].Minute, shardOf(lines[n].KeyID)}) {
+	var full filling
+	n := 0
+	for n < len(lines) && at == (place{lines[n].Minute, shardOf(lines[n].KeyID)}) {
+		if r := lineRecord(&lines[n]); !full.take(&r) {
+			break
+		}
 		n++
 	}
 	return lines[:n]
+}
+
+func lineRecord(r *access.Request) record {
+	return record{&r.Group, &r.Volume, r.UserAgent, r.Country, r.At.Sub(minuteStart(r.Minute))}
 }
 
 func (l *Log) lineBlock(lines []access.Request) kv.Entry {
@@ -210,10 +222,7 @@ func (l *Log) lineBlock(lines []access.Request) kv.Entry {
 	serial := l.serial
 	l.mu.Unlock()
 	at := place{lines[0].Minute, shardOf(lines[0].KeyID)}
-	value := encodeBlock(false, len(lines), func(i int) record {
-		r := &lines[i]
-		return record{&r.Group, &r.Volume, r.UserAgent, r.Country, r.At.Sub(minuteStart(r.Minute))}
-	})
+	value := encodeBlock(false, len(lines), func(i int) record { return lineRecord(&lines[i]) })
 	return l.entry(at, serial, 0, value)
 }
 
@@ -258,10 +267,7 @@ func (l *Log) changed() []changedBlock {
 	for at, s := range l.sheets {
 		for part, version := range s.changed() {
 			rows := s.part(part)
-			value := encodeBlock(true, len(rows), func(i int) record {
-				r := &rows[i]
-				return record{&r.group, &r.volume, r.userAgent, r.country, 0}
-			})
+			value := encodeBlock(true, len(rows), func(i int) record { return rows[i].record() })
 			blocks = append(blocks, changedBlock{s, part, version, l.entry(at, s.serial, uint32(part), value)})
 		}
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -19,6 +20,7 @@ type account struct {
 	code      code // of the problem that was answered
 	refused   bool // and whether the gate turned the call away
 	status    int
+	bytes     int64 // of the body, as far as it was read
 }
 
 type accountKey struct{}
@@ -40,6 +42,7 @@ func (s *service) accounted(next http.HandlerFunc) http.HandlerFunc {
 		pattern := r.Pattern
 		r = r.WithContext(context.WithValue(r.Context(), accountKey{}, a))
 		r.Pattern = pattern
+		r.Body = &accountedBody{r.Body, a}
 		defer func() {
 			if !returned { // recovering answers a panic, further out
 				a.status, a.code = http.StatusInternalServerError, codeInternalError
@@ -58,7 +61,7 @@ func (a *account) request(s *service, r *http.Request) *access.Request {
 			Endpoint: r.Pattern, Transport: access.HTTP, Outcome: access.Accepted, Reason: string(a.code), Status: a.status,
 			Address: s.door.ClientAddr(r),
 		},
-		Volume:  access.Volume{Bytes: max(r.ContentLength, 0)},
+		Volume:  access.Volume{Bytes: a.bytes},
 		Arrived: a.arrived, UserAgent: s.redact(r.UserAgent()),
 	}
 	switch {
@@ -116,4 +119,18 @@ func (w *accountedWriter) WriteHeader(status int) {
 		w.account.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// accountedBody notes how much of the body is read: what its sender claims may be
+// anything.
+type accountedBody struct {
+	io.ReadCloser
+	account *account
+}
+
+// Read implements io.Reader.
+func (b *accountedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.account.bytes += int64(n)
+	return n, err
 }

@@ -172,6 +172,17 @@ func TestCallsOfTheAPIAreAccountedForByWhatBecameOfThem(t *testing.T) {
 	assert.Nil(t, strangers[0].KeyID)
 }
 
+func TestTheBytesOfACallAreThoseThatWereReadNotThoseThatAreClaimed(t *testing.T) {
+	h := newHarness(t)
+	secret, id := h.userKey(store.BuiltinUserID, identity.Admin)
+	body := `{"name":"k","preset":"read-only"}`
+	h.do(secret, http.MethodPost, "/api/v1/api-keys", body)
+	h.do(secret, http.MethodGet, "/api/v1/whoami", "", func(r *http.Request) { r.ContentLength = 1 << 62 })
+	got := ofAnswer[api.Usage](t, h.get(h.admin, "/api-keys/"+id+"/usage"))
+	assert.EqualValues(t, len(body), got.Totals.Bytes)
+	assert.EqualValues(t, 2, got.Totals.Requests)
+}
+
 func TestAUserSeesTheRequestsOfItsOwnKeysAlone(t *testing.T) {
 	h := newHarness(t)
 	b := h.books

@@ -23,8 +23,11 @@ type Writer struct {
 	body    []byte
 }
 
-// Number writes a number; a negative one as zero.
-func (w *Writer) Number(n int64) { w.body = binary.AppendUvarint(w.body, uint64(max(n, 0))) }
+// Number writes a number, so that it can be read again: a negative one as zero, and
+// one that is too large as MaxNumber.
+func (w *Writer) Number(n int64) {
+	w.body = binary.AppendUvarint(w.body, uint64(min(max(n, 0), MaxNumber)))
+}
 
 // Text writes a text.
 func (w *Writer) Text(text string) {

@@ -15,7 +15,7 @@ func TestAValueIsReadAsItWasWritten(t *testing.T) {
 	w.Text("traces")
 	w.Number(0)
 	w.Text("")
-	w.Number(MaxNumber)
+	w.Number(MaxNumber + 1)
 	w.Text("traces")
 	w.Number(-1)
 	r := NewReader(w.AppendTo(nil))
