@@ -44,7 +44,7 @@ func (e *gateExtension) authenticateGRPC(ctx context.Context, v verdict, at visi
 		return ctx, v.refusal
 	}
 	a.Tab.CloseAfter(ctx)
-	e.recordAfter(ctx, a, at, e.recordUnseen)
+	e.recordAfter(ctx, a, at, true)
 	return withAdmission(ctx, a, e.credentialHeaders), nil
 }
 
@@ -64,9 +64,9 @@ func (e *gateExtension) authenticateHTTP(ctx context.Context, v verdict, at visi
 		e.recordRefusal(ctx, v, at)
 		return ctx, v.refusal
 	case !guarded:
-		e.recordAfter(ctx, v.admission, at, e.recordUnseen)
+		e.recordAfter(ctx, v.admission, at, true)
 	default:
-		e.recordAfter(ctx, v.admission, at, e.recordUnread)
+		e.recordAfter(ctx, v.admission, at, false)
 	}
 	return withAdmission(ctx, v.admission, e.credentialHeaders), nil
 }

@@ -176,8 +176,10 @@ func TestARequestThatCannotBeReadIsAFailureOfItsKey(t *testing.T) {
 	ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(bearer(secret)))
 	err := f.grpc.Invoke(ctx, exportTraces, &struct{}{}, &struct{}{}, grpc.ForceCodec(garbage{}))
 	require.Error(t, err)
-	total := f.total(t, id)
-	assert.EqualValues(t, 1, total.Failed)
+	require.Eventually(t, func() bool { // grpc-go tells of the end after the answer
+		total := f.total(t, id)
+		return total.Failed == 1
+	}, 5*time.Second, time.Millisecond)
 	entries := f.logged(t, accesslog.Filter{KeyID: id})
 	require.Len(t, entries, 1)
 	assert.Equal(t, access.InvalidRequest, entries[0].Reason)

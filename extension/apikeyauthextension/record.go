@@ -106,12 +106,17 @@ func (e *gateExtension) recordUnread(a *identity.Admission, at visit) {
 }
 
 // recordAfter lets a request be recorded when its context ends, unless a door claims
-// it that sees its answer.
-func (e *gateExtension) recordAfter(ctx context.Context, a *identity.Admission, at visit, record func(*identity.Admission, visit)) {
+// it that sees its answer. Read says that the receiver is next. It is no function,
+// for which a method would be allocated.
+func (e *gateExtension) recordAfter(ctx context.Context, a *identity.Admission, at visit, read bool) {
 	e.unrecorded.add()
 	a.EndWith(ctx, func() { //nolint:contextcheck // the context has ended
 		defer e.unrecorded.done()
-		record(a, at)
+		if read {
+			e.recordUnseen(a, at)
+		} else {
+			e.recordUnread(a, at)
+		}
 	})
 }
 
