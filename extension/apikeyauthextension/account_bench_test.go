@@ -80,13 +80,13 @@ func BenchmarkAccount(b *testing.B) {
 // account does what is done for the account of an accepted request.
 func (f *fixture) account(id *identity.Identity) {
 	e, handler := f.extension, callStats{f.extension}
-	ctx := handler.TagRPC(userAgentContext, nil)
+	ctx := handler.TagRPC(userAgentContext, &stats.RPCTagInfo{FullMethodName: exportTraces})
 	handler.HandleRPC(ctx, &stats.InPayload{Length: 50_000})
 	a := identity.NewAdmission(id, e.gate)
 	a.Arrival.At = e.now()
 	at := grpcVisit(ctx, identity.Traces)
 	a.Pass(e, identity.Traces, 100, 0)
-	e.recordEnd(ctx, a, at, ending{status: 200, bytes: receivedIn(ctx)})
+	e.recordEnd(ctx, a, at, ending{status: 200, bytes: e.receivedIn(ctx).size()})
 	handler.HandleRPC(ctx, &stats.End{})
 }
 

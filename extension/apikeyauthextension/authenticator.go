@@ -34,6 +34,7 @@ func (e *gateExtension) Authenticate(ctx context.Context, sources map[string][]s
 }
 
 func (e *gateExtension) authenticateGRPC(ctx context.Context, v verdict, at visit) (context.Context, error) {
+	e.receivedIn(ctx).see()
 	v = e.enter(ctx, v, at.signal)
 	a := v.admission
 	if v.refusal != nil || !e.intercepts.Load() { // nobody else can, and an interceptor could not take it back

@@ -2,6 +2,7 @@ package apikeyauthextension
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,11 +39,7 @@ func (e *gateExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOpti
 // leaves the rest to the interceptors. It runs in the connection's own
 // goroutine and must not block.
 func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	r := gate.Request{Headers: info.Header}
-	if p, ok := peer.FromContext(ctx); ok {
-		r.Peer = clientip.FromNetAddr(p.Addr)
-	}
-	a, denial, decided := e.gate.AuthenticateFromMemory(r)
+	a, denial, decided := e.gate.AuthenticateFromMemory(gate.Request{Headers: info.Header, Peer: peerOfCall(ctx)})
 	if !decided {
 		return ctx, nil
 	}
@@ -66,6 +63,14 @@ func (e *gateExtension) tap(ctx context.Context, info *tap.Info) (context.Contex
 		return withTapped(ctx, a, at.signal), nil // not entered, so that the interceptors refuse it
 	}
 	return ctx, e.refuseEarly(ctx, v, at)
+}
+
+// peerOfCall returns the address at the other end of a call's connection.
+func peerOfCall(ctx context.Context) netip.Addr {
+	if p, ok := peer.FromContext(ctx); ok {
+		return clientip.FromNetAddr(p.Addr)
+	}
+	return netip.Addr{}
 }
 
 // longDeadline is the longest deadline of a request that is refused early.
@@ -93,7 +98,7 @@ func (e *gateExtension) interceptUnary(ctx context.Context, req any, info *grpc.
 	}
 	end := ending{status: statusOfCode(codes.Internal), reason: access.PipelineFailed} // of a handler that panics
 	defer func() {
-		end.bytes = receivedIn(ctx)
+		end.bytes = e.receivedIn(ctx).size()
 		e.recordEnd(ctx, a, at, end)
 		leave(ctx, a.Tab, end.reason == "")
 	}()
@@ -125,12 +130,16 @@ func (e *gateExtension) interceptStream(srv any, stream grpc.ServerStream, info 
 	}
 	end := ending{status: statusOfCode(codes.Internal), reason: access.PipelineFailed} // of a handler that panics
 	defer func() {
-		end.bytes, end.requests = receivedIn(ctx), s.messages
+		end.bytes, end.requests = e.receivedIn(ctx).size(), s.messages
 		e.recordEnd(ctx, a, at, end)
 		leave(ctx, a.Tab, end.reason == "")
 	}()
 	err = handler(srv, s)
 	end = endingOf(ctx, err)
+	if s.refusal != nil { // of the last message; those before it were let in
+		end = ending{status: statusOfCode(codes.OK)}
+		e.recordMessage(ctx, a, s.refusal, at)
+	}
 	return err
 }
 
@@ -138,6 +147,7 @@ func (e *gateExtension) interceptStream(srv any, stream grpc.ServerStream, info 
 // decides itself. Where it returns no error, the admission's tab is held. The
 // admission is nil where no key was recognized.
 func (e *gateExtension) admitGRPC(ctx context.Context, at visit) (*identity.Admission, error) {
+	e.receivedIn(ctx).see()
 	v := verdict{admission: admissionFrom(ctx, e.gate)}
 	if v.admission == nil {
 		md, _ := metadata.FromIncomingContext(ctx)
@@ -166,7 +176,8 @@ type admittedStream struct {
 	ctx       context.Context //nolint:containedctx // grpc.ServerStream hands its context out
 	admission *identity.Admission
 	traffic   limit.Traffic
-	messages  int64
+	messages  int64             // that were let in
+	refusal   *identity.Refusal // of the one behind them
 }
 
 func (s *admittedStream) Context() context.Context { return s.ctx }
@@ -175,12 +186,11 @@ func (s *admittedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
+	if s.messages > 0 {
+		if s.refusal = s.admission.Next(s.ctx, s.traffic); s.refusal != nil {
+			return s.refusal
+		}
+	}
 	s.messages++
-	if s.messages == 1 {
-		return nil
-	}
-	if refusal := s.admission.Next(s.ctx, s.traffic); refusal != nil {
-		return refusal
-	}
 	return nil
 }

@@ -170,19 +170,29 @@ func TestLinesAreEmittedToTheCollectorsLogWhereThatIsAskedFor(t *testing.T) {
 }
 
 func TestARequestThatCannotBeReadIsAFailureOfItsKey(t *testing.T) {
-	f := newFixture(t, fixtureOptions{doors: both})
-	id, secret := f.keyRecord(t)
-	f.resolve(t, secret) // so that the tap handle knows it
-	ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(bearer(secret)))
-	err := f.grpc.Invoke(ctx, exportTraces, &struct{}{}, &struct{}{}, grpc.ForceCodec(garbage{}))
-	require.Error(t, err)
-	require.Eventually(t, func() bool { // grpc-go tells of the end after the answer
-		total := f.total(t, id)
-		return total.Failed == 1
-	}, 5*time.Second, time.Millisecond)
-	entries := f.logged(t, accesslog.Filter{KeyID: id})
-	require.Len(t, entries, 1)
-	assert.Equal(t, access.InvalidRequest, entries[0].Reason)
+	for _, early := range []bool{false, true} {
+		for _, held := range []bool{false, true} { // in memory
+			for _, d := range []doors{both, middlewaresOnly} {
+				f := newFixture(t, fixtureOptions{doors: d, extension: func(c *Config) { c.EarlyRefusal = early }})
+				id, secret := f.keyRecord(t)
+				if held {
+					f.resolve(t, secret) // which is a request as well
+				}
+				before := f.total(t, id)
+				ctx := metadata.NewOutgoingContext(t.Context(), metadata.New(bearer(secret)))
+				err := f.grpc.Invoke(ctx, exportTraces, &struct{}{}, &struct{}{}, grpc.ForceCodec(garbage{}))
+				require.Error(t, err)
+				require.Eventually(t, func() bool { // grpc-go tells of the end after the answer
+					total := f.total(t, id)
+					return total.Failed == 1 && total.Requests == before.Requests+1
+				}, 5*time.Second, time.Millisecond, "%s, early %v, held %v", d, early, held)
+				entries := f.logged(t, accesslog.Filter{KeyID: id, Outcome: access.Failed})
+				require.Len(t, entries, 1)
+				assert.Equal(t, access.InvalidRequest, entries[0].Reason)
+				assert.Equal(t, "traces", entries[0].Endpoint)
+			}
+		}
+	}
 }
 
 // What the receiver's server cannot decompress never comes to the middleware.

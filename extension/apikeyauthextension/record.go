@@ -59,6 +59,13 @@ func (e *gateExtension) recordRefusal(ctx context.Context, v verdict, at visit) 
 	e.record(ctx, &r)
 }
 
+// recordMessage records a message of a stream that is turned away.
+func (e *gateExtension) recordMessage(ctx context.Context, a *identity.Admission, refusal *identity.Refusal, at visit) {
+	r := describe(a, at)
+	r.Outcome, r.Reason, r.Status = access.Refused, string(refusal.Reason), refusal.HTTPStatus()
+	e.record(ctx, &r)
+}
+
 // recordEnd records the end of a request that was let in, once. What the
 // processor has refused counts as refused, unless the answer was that all is
 // well.
