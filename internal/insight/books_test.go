@@ -139,6 +139,25 @@ func TestAStoreThatHangsHoldsUpNobodyForLong(t *testing.T) {
 	require.Eventually(t, func() bool { return h.Sync(context.Background()) != nil }, 10*time.Second, time.Millisecond, "and is closed once it can be")
 }
 
+// full is a store that has no room.
+type full struct{ kv.Store }
+
+func (full) Write(context.Context, [][]kv.Entry) (int, error) { return 0, errors.New("disk full") }
+
+func TestAFullDiskKeepsNobodyFromReadingUsage(t *testing.T) {
+	b := New(Options{Store: full{kvtest.NewMemory()}})
+	b.Record(request("a", access.Accepted))
+	sum := read(t, b, "a")
+	total := sum.Total()
+	assert.EqualValues(t, 1, total.Requests)
+	ids, err := b.InUse(t.Context(), time.Now().Add(-time.Minute))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, ids)
+	_, err = b.List(t.Context(), accesslog.Filter{}, store.Page{})
+	require.NoError(t, err)
+	require.NoError(t, b.Shutdown(t.Context()))
+}
+
 func TestErrorsOfAFlushAreToldAndNothingIsLost(t *testing.T) {
 	onFire := errors.New("disk on fire")
 	fail := true

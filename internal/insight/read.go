@@ -13,11 +13,17 @@ import (
 // store does not answer.
 const patience = 5 * time.Second
 
-// fresh flushes, so that what is read next is up to the moment.
+// fresh flushes, so that what is read next is up to the moment. That something
+// cannot be written is no reason not to read: usage is read with what is in memory,
+// and of the access log what is kept. Upkeep says so in the log.
 func (b *Books) fresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return b.Flush(ctx)
+	err := b.Flush(ctx)
+	if ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
 
 // Read returns the use of a key; see usage.Ledger.Read.

@@ -248,20 +248,27 @@ func (l *Ledger) heads(ctx context.Context, visit func(id string, head *page) bo
 }
 
 // InUse returns the keys that were used since a time, Everything and Strangers
-// left out. It knows of the last twenty minutes at least, of what was flushed.
+// left out. It knows of the last twenty minutes at least.
 func (l *Ledger) InUse(ctx context.Context, since time.Time) ([]string, error) {
-	var ids []string
-	err := l.heads(ctx, func(id string, head *page) bool {
-		last := head.start + 60*int64(slices.Max(append(slices.Collect(maps.Keys(head.slots)), 0)))
+	ids := map[string]bool{}
+	note := func(id string, last int64) {
 		if id != Everything && id != Strangers && last+60 > since.Unix() {
-			ids = append(ids, id)
+			ids[id] = true
 		}
+	}
+	err := l.heads(ctx, func(id string, head *page) bool {
+		note(id, head.start+60*int64(slices.Max(append(slices.Collect(maps.Keys(head.slots)), 0))))
 		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for keys in use: %w", err)
 	}
-	return ids, nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, r := range l.pending {
+		note(id, 60*r.newest)
+	}
+	return slices.Sorted(maps.Keys(ids)), nil
 }
 
 // unreadable reports whether what is kept is damaged, and not merely out of reach

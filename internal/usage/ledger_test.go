@@ -154,16 +154,19 @@ func TestWhatWasFlushedIsCountedOnceWhateverComesBetween(t *testing.T) {
 			}
 		}
 		from, to := epoch.AddDate(0, 0, -30), now.AddDate(0, 0, 1)
+		known := func(id string, from, to time.Time) int64 { // what is pending is read too
+			return kept.requests(id, from, to) + pending.requests(id, from, to)
+		}
 		for _, id := range []string{"a", "b", ""} {
 			for _, s := range Steps() {
 				series, err := l.Read(context.Background(), id, from, to, s)
 				require.NoError(rt, err)
 				sum := series.Sum()
 				total := sum.Total()
-				require.Equal(rt, kept.requests(id, series.From, series.To), total.Requests, "%s of %q", s, id)
+				require.Equal(rt, known(id, series.From, series.To), total.Requests, "%s of %q", s, id)
 				for _, b := range series.Buckets {
 					counts := b.Total()
-					require.Equal(rt, kept.requests(id, b.Start, b.Start.Add(s.Length())), counts.Requests, "%s at %s", s, b.Start)
+					require.Equal(rt, known(id, b.Start, b.Start.Add(s.Length())), counts.Requests, "%s at %s", s, b.Start)
 				}
 			}
 		}
@@ -204,6 +207,23 @@ func TestWhatCouldNotBeWrittenIsWrittenLaterAndNothingTwice(t *testing.T) {
 			require.EqualValues(t, rounds, total(t, l, fmt.Sprintf("key_%d", k), s).Requests)
 		}
 	}
+}
+
+func TestWhatCannotBeWrittenIsReadAllTheSame(t *testing.T) {
+	store := &failing{Store: kvtest.NewMemory()}
+	l := NewLedger(store, retention)
+	l.Add([]access.Count{count("a", epoch, 1)})
+	require.NoError(t, l.Flush(t.Context()))
+	store.fail = true
+	l.Add([]access.Count{count("a", epoch.Add(time.Minute), 2), count("b", epoch, 3)})
+	require.ErrorIs(t, l.Flush(t.Context()), errDisk)
+	for _, s := range Steps() {
+		assert.EqualValues(t, 3, total(t, l, "a", s).Requests, s)
+		assert.EqualValues(t, 3, total(t, l, "b", s).Requests, s)
+	}
+	ids, err := l.InUse(t.Context(), epoch)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "b"}, ids)
 }
 
 func TestPendingIsBoundedAndTotalsStayTrue(t *testing.T) {

@@ -42,8 +42,8 @@ func (l *Ledger) Bounds(s Step) (kept, longest time.Duration) {
 	return levelOf(s).kept(l.retention), maxBuckets * s.Length()
 }
 
-// Read returns the use of a key from a time to another, as far as it was flushed.
-// Both are brought to the step, outwards.
+// Read returns the use of a key from a time to another, both brought to the step,
+// outwards. What could not be written yet is in it.
 func (l *Ledger) Read(ctx context.Context, id string, from, to time.Time, s Step) (Series, error) {
 	lv := levelOf(s)
 	from, to = from.UTC().Truncate(s.Length()), roundUp(to.UTC(), s.Length())
@@ -68,7 +68,7 @@ func (l *Ledger) Read(ctx context.Context, id string, from, to time.Time, s Step
 	return series, nil
 }
 
-// readPages gives take all buckets of the pages and of the head.
+// readPages gives take all buckets of the pages, of the head and of what is pending.
 func (l *Ledger) readPages(ctx context.Context, lv *level, id string, from, to time.Time, take func(time.Time, *Bucket)) error {
 	l.kept.RLock() // so that no head is closed meanwhile
 	defer l.kept.RUnlock()
@@ -82,6 +82,7 @@ func (l *Ledger) readPages(ctx context.Context, lv *level, id string, from, to t
 			take(at.Truncate(lv.step.Length()), b)
 		}
 	}
+	l.eachPending(id, func(at time.Time, b *Bucket) { take(at.Truncate(lv.step.Length()), b) })
 	first, _ := lv.place(from)
 	return l.store.Walk(ctx, kv.Range{Prefix: lv.prefix(id), From: position(first), To: position(to)},
 		func(_, value []byte) (bool, error) {
@@ -94,6 +95,17 @@ func (l *Ledger) readPages(ctx context.Context, lv *level, id string, from, to t
 			}
 			return true, nil
 		})
+}
+
+// eachPending visits what is pending of a key.
+func (l *Ledger) eachPending(id string, visit func(at time.Time, b *Bucket)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.pending[id]; r != nil {
+		for minute, b := range r.minutes {
+			visit(time.Unix(minute*60, 0).UTC(), b)
+		}
+	}
 }
 
 func roundUp(at time.Time, step time.Duration) time.Time {
