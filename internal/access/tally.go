@@ -42,9 +42,10 @@ const (
 	// maxGroups is how many groups are told apart with all that they have. Beyond,
 	// addresses and hints, of which there is no end, are left out of new ones.
 	maxGroups = 131_072
-	// maxStrangers is the same for groups without a key, which cost nothing to
-	// make.
-	maxStrangers = 16_384
+	// maxStrangers is how many groups without a key are told apart, and how many
+	// requests without one have a line. Such cost nothing to make: they must leave
+	// room for others, and not fill the disk.
+	maxStrangers = 2_048
 	// maxUserAgent is how many bytes of a user agent are remembered: more than
 	// anybody shows, and far less than a header can have.
 	maxUserAgent = 256
@@ -66,6 +67,7 @@ type stripe struct {
 	groups    map[Group]*Count
 	strangers int // groups without a key
 	lines     []Request
+	strange   int      // lines without a key
 	_         [64]byte // from the next one's cache line
 }
 
@@ -111,13 +113,21 @@ func (t *Tally) record(s *stripe, r *Request) {
 	if !t.wantsLine(r) {
 		return
 	}
-	room := maxLines / len(t.stripes)
-	if len(s.lines) >= room || c.Logged.Requests >= int64(max(maxAlike/len(t.stripes), 1)) {
+	if !t.hasRoom(s, r, c) {
 		t.dropped.Add(1)
 		return
 	}
 	s.lines = append(s.lines, *r)
+	if r.KeyID == "" {
+		s.strange++
+	}
 	c.Logged.Add(&r.Volume)
+}
+
+// hasRoom reports whether a request of a group can have a line.
+func (t *Tally) hasRoom(s *stripe, r *Request, c *Count) bool {
+	n := len(t.stripes)
+	return len(s.lines) < maxLines/n && c.Logged.Requests < int64(maxAlike/n) && (r.KeyID != "" || s.strange < maxStrangers/n)
 }
 
 func (t *Tally) wantsLine(r *Request) bool {
@@ -181,7 +191,7 @@ func (s *stripe) take() (map[Group]*Count, []Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	groups, lines := s.groups, s.lines
-	s.groups, s.strangers, s.lines = make(map[Group]*Count, len(groups)), 0, nil
+	s.groups, s.strangers, s.lines, s.strange = make(map[Group]*Count, len(groups)), 0, nil, 0
 	return groups, lines
 }
 

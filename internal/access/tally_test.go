@@ -141,6 +141,27 @@ func TestAFloodLeavesRoomForTheLinesOfOthers(t *testing.T) {
 	assert.Equal(t, 10, others)
 }
 
+func TestStrangersLeaveRoomForTheLinesOfKeys(t *testing.T) {
+	tally := NewTally(Denied)
+	for i := range 4 * maxLines {
+		tally.Record(request(refused, func(r *Request) {
+			r.KeyID, r.Address = "", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		}))
+	}
+	for range 10 {
+		tally.Record(request(refused))
+	}
+	lines := tally.Take().Lines
+	assert.LessOrEqual(t, len(lines), maxStrangers+10)
+	known := 0
+	for _, l := range lines {
+		if l.KeyID != "" {
+			known++
+		}
+	}
+	assert.Equal(t, 10, known)
+}
+
 func TestGroupsAreBoundedAndTotalsStayExact(t *testing.T) {
 	tally := NewTally(None)
 	const strangers, addresses = 3 * maxStrangers, 2 * maxGroups
