@@ -29,6 +29,8 @@ type Filter struct {
 	// with none where it is empty and not nil.
 	KeyID string
 	Keys  map[string]bool
+	// Viewer names Keys in cursors, which so outlive a change of them.
+	Viewer string
 	// Type is that of the key: "user", "system", or NoKey.
 	Type    string
 	Outcome access.Outcome

@@ -5,9 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/kv"
@@ -42,12 +41,8 @@ func (l *Log) List(ctx context.Context, f Filter, p store.Page) (Page, error) {
 }
 
 func (f *Filter) describe() []string {
-	keys := "all"
-	if f.Keys != nil {
-		keys = strings.Join(slices.Sorted(maps.Keys(f.Keys)), ",")
-	}
 	return []string{
-		f.KeyID, keys, f.Type, string(f.Outcome), f.Endpoint,
+		f.KeyID, strconv.FormatBool(f.Keys == nil), f.Viewer, f.Type, string(f.Outcome), f.Endpoint,
 		f.From.UTC().Format(time.RFC3339Nano), f.To.UTC().Format(time.RFC3339Nano),
 	}
 }

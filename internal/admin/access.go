@@ -20,7 +20,7 @@ func (s *service) ListAccess(ctx context.Context, request api.ListAccessRequestO
 		return nil, err
 	}
 	list, err := s.listAccess(ctx, accesslog.Filter{
-		Keys: keys, Type: string(value(p.Type)), Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
+		Keys: keys, Viewer: callerIn(ctx).OwnerID, Type: string(value(p.Type)), Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
 		From: value(p.From), To: value(p.To),
 	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
 	if err != nil {

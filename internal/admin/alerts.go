@@ -24,7 +24,7 @@ func (s *service) ListAlerts(ctx context.Context, request api.ListAlertsRequestO
 	}
 	p := request.Params
 	page, err := s.alerts.List(ctx, alert.Filter{
-		State: alert.State(value(p.State)), Kind: alert.Kind(value(p.Kind)), KeyID: value(p.KeyID), Keys: keys,
+		State: alert.State(value(p.State)), Kind: alert.Kind(value(p.Kind)), KeyID: value(p.KeyID), Keys: keys, Viewer: callerIn(ctx).OwnerID,
 	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
 	if err != nil {
 		return nil, fromInsight("list alerts", err)

@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/cursor"
@@ -21,6 +19,8 @@ type Filter struct {
 	// Keys selects the alerts of several keys, and none where it is empty and not
 	// nil.
 	Keys map[string]bool
+	// Viewer names Keys in cursors, which so outlive a change of them.
+	Viewer string
 }
 
 func (f *Filter) matches(a *Alert) bool {
@@ -44,11 +44,7 @@ func positionOf(a *Alert) []byte {
 }
 
 func (b *book) list(f Filter, p store.Page) (Page, error) {
-	keys := "all"
-	if f.Keys != nil {
-		keys = strings.Join(slices.Sorted(maps.Keys(f.Keys)), ",")
-	}
-	listing := cursor.Of("alerts", string(f.State), string(f.Kind), f.KeyID, keys)
+	listing := cursor.Of("alerts", string(f.State), string(f.Kind), f.KeyID, strconv.FormatBool(f.Keys == nil), f.Viewer)
 	after, err := listing.Position(p.Cursor, 8)
 	if err != nil {
 		return Page{}, fmt.Errorf("list alerts: %w", err)
