@@ -32,10 +32,29 @@ type books struct {
 }
 
 func newBooks(now func() time.Time) *books {
-	memory := kvtest.NewMemoryAt(now)
-	b := &books{Books: insight.New(insight.Options{Store: memory, Now: now}), kv: memory, now: now}
-	b.Listen(func(context.Context, []access.Count) error { return b.err })
+	b := &books{kv: kvtest.NewMemoryAt(now), now: now}
+	b.Books = insight.New(insight.Options{Store: unreadable{b.kv, b}, Now: now})
 	return b
+}
+
+// unreadable is a store that cannot be read while the books have an error.
+type unreadable struct {
+	kv.Store
+	books *books
+}
+
+func (u unreadable) Get(ctx context.Context, key []byte) ([]byte, error) {
+	if u.books.err != nil {
+		return nil, u.books.err
+	}
+	return u.Store.Get(ctx, key)
+}
+
+func (u unreadable) Walk(ctx context.Context, r kv.Range, visit func(suffix, value []byte) (bool, error)) error {
+	if u.books.err != nil {
+		return u.books.err
+	}
+	return u.Store.Walk(ctx, r, visit)
 }
 
 // alertsOf judges keys by the books.
@@ -113,6 +132,9 @@ func TestTheStepFitsTheSpanAndWhatIsKept(t *testing.T) {
 		"an hour of last year": {from: now.AddDate(-1, 0, 0), to: now.AddDate(-1, 0, 0).Add(time.Hour), want: "1d"},
 		"asked for":            {from: now.Add(-time.Hour), step: "1d", want: "1d"},
 		"not kept":             {from: now.AddDate(0, 0, -3), to: now.AddDate(0, 0, -2), step: "1m"},
+		"kept in part":         {from: now.AddDate(0, 0, -2), step: "1m"},
+		"a day of minutes":     {from: now.AddDate(0, 0, -1), step: "1m", want: "1m"},
+		"for ever":             {from: now.Add(-time.Hour), to: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), want: "1h"},
 		"too long":             {from: now.AddDate(-1, 0, 0), step: "1m"},
 		"backwards":            {from: now.Add(time.Hour)},
 	} {
@@ -208,6 +230,21 @@ func TestAUserSeesTheRequestsOfItsOwnKeysAlone(t *testing.T) {
 	assert.Equal(t, map[string]bool{one: true, two: true}, of(ada))
 	assert.Equal(t, map[string]bool{three: true}, of(bob))
 	assert.Equal(t, map[string]bool{one: true, two: true, three: true, "": true}, of(h.admin))
+}
+
+func TestACursorOutlivesANewKey(t *testing.T) {
+	h := newHarness(t)
+	h.user("ada", identity.Member)
+	ada, id := h.userKey("ada", identity.TracesWrite)
+	for range 5 {
+		h.books.sent(id, access.Refused, "rate_limited", 1)
+	}
+	first := ofAnswer[api.AccessList](t, h.get(ada, "/access-logs?limit=2"))
+	h.userKey("ada", identity.TracesWrite)
+	h.user("bob", identity.Member)
+	bob, _ := h.userKey("bob", identity.TracesWrite)
+	assert.Len(t, ofAnswer[api.AccessList](t, h.get(ada, "/access-logs?limit=2&cursor="+*first.NextCursor)).Data, 2)
+	assert.Equal(t, "Bad Request invalid_cursor", h.get(bob, "/access-logs?limit=2&cursor="+*first.NextCursor).code(t), "nor is it another's")
 }
 
 func TestTheBusiestKeysComeFirstWithTheirLimits(t *testing.T) {

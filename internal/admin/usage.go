@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
@@ -66,6 +67,9 @@ type period struct {
 func (s *service) periodOf(from, to *time.Time, step usage.Step) (period, error) {
 	now := s.clock()
 	asked := period{to: valueOr(to, throughNow(now)), step: step}
+	if latest := now.Add(24 * time.Hour); asked.to.After(latest) { // there is nothing behind
+		asked.to = latest
+	}
 	asked.from = valueOr(from, asked.to.Add(-24*time.Hour).Truncate(time.Second))
 	if !asked.from.Before(asked.to) {
 		return period{}, problemFields([]api.FieldError{parameterError("from", "must be before to, which is now where it is left out")})
@@ -75,10 +79,10 @@ func (s *service) periodOf(from, to *time.Time, step usage.Step) (period, error)
 	}
 	kept, longest := s.usage.Bounds(asked.step)
 	switch {
-	case step != "" && step != usage.Day && asked.to.Before(now.Add(-kept)):
-		return period{}, problemFields([]api.FieldError{parameterError("step", "must be longer: buckets of "+string(step)+" are not kept for so long")})
+	case step != "" && step != usage.Day && asked.from.Before(now.Add(-kept-step.Length())):
+		return period{}, problemFields([]api.FieldError{parameterError("step", "must be longer, such as 1h or 1d: buckets of "+string(step)+" are kept for "+limit.Window(kept).String())})
 	case asked.to.Sub(asked.from) > longest:
-		return period{}, problemFields([]api.FieldError{parameterError("from", "must be nearer to to: a series of this step has at most "+limit.Window(longest).String())})
+		return period{}, problemFields([]api.FieldError{parameterError("from", "must be nearer to to, or step longer: a series has at most "+strconv.Itoa(int(longest/asked.step.Length()))+" buckets of "+string(asked.step))})
 	}
 	return asked, nil
 }
