@@ -68,7 +68,9 @@ func (t *telemetry) countRequest(ctx context.Context, r *access.Request) {
 	if t.perKey && r.KeyID != "" {
 		key := metric.WithAttributeSet(attribute.NewSet(attribute.String("key_id", r.KeyID), attribute.String("outcome", string(r.Outcome))))
 		t.builder.ApikeyauthKeyRequests.Add(ctx, max(r.Requests, 1), key)
-		t.builder.ApikeyauthKeyItems.Add(ctx, r.Items, key)
+		if r.Outcome == access.Accepted {
+			t.builder.ApikeyauthKeyItems.Add(ctx, r.Items, metric.WithAttributeSet(attribute.NewSet(attribute.String("key_id", r.KeyID))))
+		}
 	}
 }
 
