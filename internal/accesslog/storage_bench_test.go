@@ -1,8 +1,6 @@
 package accesslog
 
 import (
-	"io/fs"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +8,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/kv/badgerkv"
+	"github.com/otlpgate/otlpgate/internal/kv/kvtest"
 )
 
 // BenchmarkADayOfCounts tells what the counts of keys that are used in every minute
@@ -34,20 +33,7 @@ func BenchmarkADayOfCounts(b *testing.B) {
 			now = now.Add(time.Minute)
 		}
 		require.NoError(b, store.Close())
-		b.ReportMetric(float64(sizeOf(b, directory))/keys, "bytes/key")
+		b.ReportMetric(float64(kvtest.SizeOf(b, directory))/keys, "bytes/key")
 	}
 	b.ReportMetric(0, "ns/op")
-}
-
-func sizeOf(b *testing.B, directory string) (size int64) {
-	b.Helper()
-	require.NoError(b, filepath.WalkDir(directory, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		size += info.Size()
-		return err
-	}))
-	return size
 }

@@ -3,9 +3,7 @@ package usage
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,19 +50,6 @@ func simulateYear(tb testing.TB, store kv.Store, keys int) {
 	}
 }
 
-func sizeOf(tb testing.TB, directory string) (size int64) {
-	tb.Helper()
-	require.NoError(tb, filepath.WalkDir(directory, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		size += info.Size()
-		return err
-	}))
-	return size
-}
-
 func TestAYearOfAKeyTakesAsMuchAsIsStated(t *testing.T) {
 	memory, size := kvtest.NewMemory(), 0
 	simulateYear(t, memory, 1)
@@ -93,7 +78,7 @@ func BenchmarkAYearOfUsage(b *testing.B) {
 		simulateYear(b, store, keys)
 		require.NoError(b, store.Prune(b.Context()))
 		require.NoError(b, store.Close())
-		size := sizeOf(b, directory)
+		size := kvtest.SizeOf(b, directory)
 		b.ReportMetric(float64(size)/float64(keys), "bytes/key")
 		b.ReportMetric(float64(size)/(1<<20), "MiB")
 	}
