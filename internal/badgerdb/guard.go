@@ -1,5 +1,6 @@
-// Package badgerdb is what the backends that keep things in Badger share: guards
-// against the ways in which it takes damage.
+// Package badgerdb is what the backends that keep things in Badger share: its
+// tuning, the lock of a directory, and guards against the ways in which it takes
+// damage.
 package badgerdb
 
 import (

@@ -40,7 +40,7 @@ const DefaultMinFree = 256 << 20
 
 // ErrInUse means that another process, or another Store of this one, holds the
 // directory.
-var ErrInUse = errors.New("directory is in use")
+var ErrInUse = badgerdb.ErrInUse
 
 // Store is a kv.Store over a directory. It is safe for concurrent use; make it
 // with Open and end it with Close.
@@ -48,7 +48,7 @@ type Store struct {
 	directory string
 	minFree   uint64
 	logger    *zap.Logger
-	lock      *directoryLock
+	lock      *badgerdb.Lock
 	db        *badger.DB
 	free      func(path string) (uint64, error) // freeSpace but in tests
 
@@ -99,7 +99,7 @@ func (s *Store) open(ctx context.Context) error {
 		return nil
 	}
 	damaged := s.lock
-	defer damaged.release() // not before it is aside, lest another process opens it
+	defer damaged.Release() // not before it is aside, lest another process opens it
 	if ctx.Err() != nil || systemic(err) {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.start(ctx); err != nil {
-		s.lock.release()
+		s.lock.Release()
 		return err
 	}
 	return nil
@@ -121,7 +121,10 @@ func (s *Store) claim() error {
 	if err := os.MkdirAll(s.directory, 0o700); err != nil {
 		return err
 	}
-	lock, err := lockDirectory(s.directory)
+	lock, err := badgerdb.LockDirectory(s.directory)
+	if errors.Is(err, ErrInUse) {
+		return fmt.Errorf("another process has it: stop that, or set storage.directory to another: %w", err)
+	}
 	s.lock = lock
 	return err
 }
@@ -166,7 +169,7 @@ func (s *Store) Close() error {
 		if err = badgerdb.Guard(s.db.Close); err == nil {
 			err = unmarkOpen(s.directory)
 		}
-		s.lock.release()
+		s.lock.Release()
 	})
 	if err != nil {
 		return fmt.Errorf("close %q: %w", s.directory, err)

@@ -42,5 +42,5 @@ func syncLogs(directory string) error {
 			return err
 		}
 	}
-	return syncDirectory(directory)
+	return badgerdb.SyncDirectory(directory)
 }

@@ -25,7 +25,7 @@ import (
 
 // ErrInUse means that another process, or another Store of this one, holds the
 // directory.
-var ErrInUse = errors.New("storage directory is in use")
+var ErrInUse = badgerdb.ErrInUse
 
 // Options configure a store.
 type Options struct {

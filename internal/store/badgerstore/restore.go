@@ -117,19 +117,11 @@ func moveUp(staging, directory string) error {
 			return err
 		}
 	}
-	if err := syncDirectory(directory); err != nil {
+	if err := badgerdb.SyncDirectory(directory); err != nil {
 		return err
 	}
 	if err := os.Remove(staging); err != nil {
 		return err
 	}
-	return syncDirectory(directory)
-}
-
-func syncDirectory(directory string) error {
-	d, err := os.Open(directory)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return badgerdb.SyncDirectory(directory)
 }
