@@ -3,7 +3,6 @@ package apikeyauthextension
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -227,7 +226,3 @@ func statusOfCode(code codes.Code) int {
 		return http.StatusInternalServerError
 	}
 }
-
-// unrecordedGrace is how long a shutdown waits for requests whose end comes by
-// their context.
-const unrecordedGrace = 250 * time.Millisecond

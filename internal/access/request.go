@@ -79,8 +79,8 @@ type Group struct {
 // Volume is how much there was.
 type Volume struct {
 	Requests int64
-	// Items are the spans, data points, log records and profiles that passed the
-	// gate in requests that were accepted.
+	// Items are the spans, data points, log records and samples of profiles that
+	// passed the gate in requests that were accepted.
 	Items int64
 	// RefusedItems are those that the gate turned away, as far as it saw them: of
 	// a request that is refused before it is decoded nobody knows its items.
