@@ -92,7 +92,7 @@ func (p *program) connectWithin(limit time.Duration) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.flags.open(target, httpClient, key)
+	c, err := p.flags.open(target, httpClient, key, p.versionText())
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +100,13 @@ func (p *program) connectWithin(limit time.Duration) (*connection, error) {
 	return c, nil
 }
 
-func (c *connectionFlags) open(target *url.URL, httpClient *http.Client, key callerKey) (*connection, error) {
+func (c *connectionFlags) open(target *url.URL, httpClient *http.Client, key callerKey, version string) (*connection, error) {
 	sign, err := signer(c.keyHeader, key.secret)
 	if err != nil {
 		return nil, err
 	}
-	api, err := client.NewClient(target.String()+apiPath, client.WithHTTPClient(httpClient), client.WithRequestEditorFn(sign))
+	api, err := client.NewClient(target.String()+apiPath, client.WithHTTPClient(httpClient),
+		client.WithRequestEditorFn(sign), client.WithRequestEditorFn(naming(version)))
 	if err != nil {
 		return nil, misuse("give it as in "+defaultAdminURL, "admin URL %q: %s", target, err)
 	}
@@ -204,6 +205,15 @@ func signer(header string, key credential.Secret) (client.RequestEditorFn, error
 		r.Header.Set(header, value)
 		return nil
 	}, nil
+}
+
+// naming tells the server, and so its access log, what asks.
+func naming(version string) client.RequestEditorFn {
+	agent := "gatectl/" + strings.Trim(version, "()") // which are for comments
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("User-Agent", agent)
+		return nil
+	}
 }
 
 // result reads an answer into a T. It takes what a call of the client returns
