@@ -56,18 +56,13 @@ func (s *service) ownKeys(ctx context.Context) (map[string]bool, error) {
 		return nil, nil
 	}
 	own := map[string]bool{}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		keys, err := s.store.ListKeys(ctx, store.KeyFilter{OwnerID: c.OwnerID}, page)
+	for key, err := range store.AllKeys(ctx, s.store, store.KeyFilter{OwnerID: c.OwnerID}) {
 		if err != nil {
 			return nil, fromStore("list keys", err)
 		}
-		for i := range keys.Keys {
-			own[keys.Keys[i].ID] = true
-		}
-		if page.Cursor = keys.Next; page.Cursor == "" {
-			return own, nil
-		}
+		own[key.ID] = true
 	}
+	return own, nil
 }
 
 func (s *service) listAccess(ctx context.Context, f accesslog.Filter, p store.Page) (api.AccessList, error) {

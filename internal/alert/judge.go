@@ -12,7 +12,7 @@ import (
 
 // Keys are read to be judged.
 type Keys interface {
-	ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (store.KeyPage, error)
+	store.KeyLister
 	User(ctx context.Context, id string) (store.User, error)
 }
 
@@ -53,18 +53,12 @@ func (j *judge) run(ctx context.Context, now time.Time) ([]Alert, error) {
 	}
 	e := evaluation{judge: j, now: now, rated: rated, owners: map[string]*store.User{}}
 	gone := j.book.firing("")
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		keys, err := j.keys.ListKeys(ctx, store.KeyFilter{}, page)
+	for key, err := range store.AllKeys(ctx, j.keys, store.KeyFilter{}) {
 		if err != nil {
 			return e.turned, fmt.Errorf("judge keys: %w", err)
 		}
-		for i := range keys.Keys {
-			delete(gone, keys.Keys[i].ID)
-			e.key(ctx, &keys.Keys[i])
-		}
-		if page.Cursor = keys.Next; page.Cursor == "" {
-			break
-		}
+		delete(gone, key.ID)
+		e.key(ctx, &key)
 	}
 	for id := range gone {
 		e.turned = append(e.turned, j.book.judged(&store.Key{ID: id}, nil, now)...)

@@ -143,7 +143,7 @@ func ParseAdminKey(format credential.Format, text string) (credential.Secret, er
 // bootstrapKeys returns the bootstrap key that had the secret once, whatever its
 // state, and the one that is in force; nil where there is none.
 func (b Bootstrap) bootstrapKeys(ctx context.Context, digest store.Digest) (former, current *store.Key, err error) {
-	for key, err := range allKeys(ctx, b.Store, store.KeyFilter{Type: identity.SystemKey}) {
+	for key, err := range store.AllKeys(ctx, b.Store, store.KeyFilter{Type: identity.SystemKey}) {
 		switch {
 		case err != nil:
 			return nil, nil, err

@@ -17,7 +17,7 @@ func keyKind(s store.Keys, now time.Time) kind[store.Key] {
 		declareAction: audit.KeyDeclare, withdrawAction: audit.KeyWithdraw,
 		get: s.Key, create: s.CreateKey, update: s.UpdateKey,
 		list: func(ctx context.Context) iter.Seq2[store.Key, error] {
-			return allKeys(ctx, s, store.KeyFilter{Declared: true})
+			return store.AllKeys(ctx, s, store.KeyFilter{Declared: true})
 		},
 		holders: func(ctx context.Context, wanted *store.Key) ([]store.Key, error) {
 			return digestHolders(ctx, s, wanted)
@@ -79,11 +79,4 @@ func digestHolders(ctx context.Context, s store.Keys, wanted *store.Key) ([]stor
 		holders = append(holders, holder)
 	}
 	return holders, nil
-}
-
-func allKeys(ctx context.Context, s store.Keys, filter store.KeyFilter) iter.Seq2[store.Key, error] {
-	return allPages(func(page store.Page) ([]store.Key, string, error) {
-		found, err := s.ListKeys(ctx, filter, page)
-		return found.Keys, found.Next, err
-	})
 }

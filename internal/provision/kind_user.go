@@ -14,7 +14,9 @@ func userKind(s store.Users) kind[store.User] {
 		name: User, section: "users", identity: "email",
 		declareAction: audit.UserDeclare, withdrawAction: audit.UserWithdraw,
 		get: s.User, create: s.CreateUser, update: s.UpdateUser,
-		list: func(ctx context.Context) iter.Seq2[store.User, error] { return declaredUsers(ctx, s) },
+		list: func(ctx context.Context) iter.Seq2[store.User, error] {
+			return store.AllUsers(ctx, s, store.UserFilter{Declared: true})
+		},
 		holders: func(ctx context.Context, wanted *store.User) ([]store.User, error) {
 			return emailHolders(ctx, s, wanted)
 		},
@@ -51,11 +53,4 @@ func emailHolders(ctx context.Context, s store.Users, wanted *store.User) ([]sto
 		return nil, nil
 	}
 	return []store.User{holder}, err
-}
-
-func declaredUsers(ctx context.Context, s store.Users) iter.Seq2[store.User, error] {
-	return allPages(func(page store.Page) ([]store.User, string, error) {
-		found, err := s.ListUsers(ctx, store.UserFilter{Declared: true}, page)
-		return found.Users, found.Next, err
-	})
 }

@@ -72,7 +72,7 @@ type contents struct {
 
 func snapshot(t require.TestingT, s store.Store) contents {
 	c := contents{map[string]store.User{}, map[string]store.Key{}}
-	for k, err := range allKeys(context.Background(), s, store.KeyFilter{}) {
+	for k, err := range store.AllKeys(context.Background(), s, store.KeyFilter{}) {
 		require.NoError(t, err)
 		k.Revision = 0
 		c.keys[k.ID] = k
