@@ -58,7 +58,7 @@ func (d *httpDoor) pass(w http.ResponseWriter, r *http.Request, a *identity.Admi
 	e, ctx := d.extension, r.Context()
 	returned := false
 	r = r.WithContext(withAdmission(ctx, a, e.credentialHeaders))
-	body := &countedBody{ReadCloser: r.Body}
+	body := &access.Body{ReadCloser: r.Body} // decompressed by now
 	r.Body = body
 	answer := &httpAnswer{ResponseWriter: w, request: r, admission: a, signal: at.signal}
 	defer func() {
@@ -66,7 +66,7 @@ func (d *httpDoor) pass(w http.ResponseWriter, r *http.Request, a *identity.Admi
 		if !returned {
 			end = ending{status: http.StatusInternalServerError, reason: access.PipelineFailed}
 		}
-		end.bytes = body.bytes
+		end.bytes = body.Bytes
 		e.recordEnd(ctx, a, at, end)
 		leave(ctx, a.Tab, returned)
 	}()

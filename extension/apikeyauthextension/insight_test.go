@@ -23,6 +23,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/accesslog"
 	"github.com/otlpgate/otlpgate/internal/alert/alerttest"
+	"github.com/otlpgate/otlpgate/internal/geo"
 	"github.com/otlpgate/otlpgate/internal/geo/geotest"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/kv"
@@ -68,6 +69,10 @@ func (f *fixture) logged(t *testing.T, filter accesslog.Filter) []accesslog.Entr
 			return entries
 		}
 	}
+}
+
+func TestTheUnknownCountryIsOneEverywhere(t *testing.T) {
+	assert.Equal(t, access.UnknownCountry, geo.Unknown)
 }
 
 func TestABlockedStoreLeavesIngestUnaffectedAndCountsWhatIsDropped(t *testing.T) {

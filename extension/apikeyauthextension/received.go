@@ -2,7 +2,6 @@ package apikeyauthextension
 
 import (
 	"context"
-	"io"
 	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
@@ -109,15 +108,3 @@ func (callStats) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Cont
 
 // HandleConn implements stats.Handler.
 func (callStats) HandleConn(context.Context, stats.ConnStats) {}
-
-// countedBody counts what is read of an HTTP request's body, decompressed.
-type countedBody struct {
-	io.ReadCloser
-	bytes int64
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.bytes += int64(n)
-	return n, err
-}

@@ -146,16 +146,13 @@ func (e *gateExtension) recordCall(r *access.Request) {
 
 func describe(a *identity.Admission, at visit) access.Request {
 	r := describeVisit(a.Arrival, at)
-	r.KeyID, r.KeyType, r.Secret = a.KeyID, a.KeyType, a.SecretInfo.Ref
+	r.SetKey(a.Identity)
 	return r
 }
 
 func describeDenied(d *identity.Denial, at visit) access.Request {
 	r := describeVisit(d.Arrival, at)
-	r.Hint = d.Hint
-	if d.Key != nil {
-		r.KeyID, r.KeyType, r.Secret = d.Key.KeyID, d.Key.KeyType, d.Key.SecretInfo.Ref
-	}
+	r.SetDenied(d)
 	return r
 }
 

@@ -76,6 +76,23 @@ type Group struct {
 	Address netip.Addr
 }
 
+// SetKey sets the key that was presented.
+func (g *Group) SetKey(id *identity.Identity) {
+	g.KeyID, g.KeyType, g.Secret = id.KeyID, id.KeyType, id.SecretInfo.Ref
+}
+
+// SetDenied sets what is known of a key that was refused.
+func (g *Group) SetDenied(d *identity.Denial) {
+	g.Hint = d.Hint
+	if d.Key != nil {
+		g.SetKey(d.Key)
+	}
+}
+
+// UnknownCountry is where addresses are whose country is not known: CLDR's code for
+// an unknown region, which ISO 3166-1 leaves to its users.
+const UnknownCountry = "ZZ"
+
 // Volume is how much there was.
 type Volume struct {
 	Requests int64
@@ -115,7 +132,8 @@ type Request struct {
 	Arrived   time.Time
 	At        time.Time
 	UserAgent string
-	// Country is where the address is; empty until somebody has looked it up.
+	// Country is where the address is, an ISO 3166 code or UnknownCountry; empty until
+	// somebody has looked it up.
 	Country string
 }
 

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -20,7 +19,7 @@ type account struct {
 	code      code // of the problem that was answered
 	refused   bool // and whether the gate turned the call away
 	status    int
-	bytes     int64 // of the body, as far as it was read
+	body      *access.Body
 }
 
 type accountKey struct{}
@@ -37,12 +36,12 @@ func (s *service) accounted(next http.HandlerFunc) http.HandlerFunc {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		a := &account{arrived: s.clock()}
+		a := &account{arrived: s.clock(), body: &access.Body{ReadCloser: r.Body}}
 		returned := false
 		pattern := r.Pattern
 		r = r.WithContext(context.WithValue(r.Context(), accountKey{}, a))
 		r.Pattern = pattern
-		r.Body = &accountedBody{r.Body, a}
+		r.Body = a.body
 		defer func() {
 			if !returned { // recovering answers a panic, further out
 				a.status, a.code = http.StatusInternalServerError, codeInternalError
@@ -61,7 +60,7 @@ func (a *account) request(s *service, r *http.Request) *access.Request {
 			Endpoint: r.Pattern, Transport: access.HTTP, Outcome: access.Accepted, Reason: string(a.code), Status: a.status,
 			Address: s.door.ClientAddr(r),
 		},
-		Volume:  access.Volume{Bytes: a.bytes},
+		Volume:  access.Volume{Bytes: a.body.Bytes},
 		Arrived: a.arrived, UserAgent: s.redact(r.UserAgent()),
 	}
 	switch {
@@ -77,11 +76,9 @@ func (a *account) request(s *service, r *http.Request) *access.Request {
 	}
 	switch {
 	case a.admission != nil:
-		call.KeyID, call.KeyType, call.Secret = a.admission.KeyID, a.admission.KeyType, a.admission.SecretInfo.Ref
-	case a.denial != nil && a.denial.Key != nil:
-		call.KeyID, call.KeyType, call.Secret = a.denial.Key.KeyID, a.denial.Key.KeyType, a.denial.Key.SecretInfo.Ref
+		call.SetKey(a.admission.Identity)
 	case a.denial != nil:
-		call.Hint = a.denial.Hint
+		call.SetDenied(a.denial)
 	}
 	return call
 }
@@ -119,18 +116,4 @@ func (w *accountedWriter) WriteHeader(status int) {
 		w.account.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// accountedBody notes how much of the body is read: what its sender claims may be
-// anything.
-type accountedBody struct {
-	io.ReadCloser
-	account *account
-}
-
-// Read implements io.Reader.
-func (b *accountedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.account.bytes += int64(n)
-	return n, err
 }

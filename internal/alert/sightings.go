@@ -68,7 +68,7 @@ func (s *sightings) note(ctx context.Context, counts []access.Count, now time.Ti
 	var errs []error
 	for i := range counts {
 		c := &counts[i]
-		if c.KeyID == "" || c.Country == "" || c.Country == "ZZ" || c.Outcome == access.Refused {
+		if c.KeyID == "" || c.Country == "" || c.Country == access.UnknownCountry || c.Outcome == access.Refused {
 			continue
 		}
 		k, err := s.of(ctx, c.KeyID)

@@ -154,19 +154,16 @@ type bounds struct{ countries, endpoints, reasons int }
 // value. All but a page full of everything fits with the first.
 var tighter = []bounds{{32, 64, 16}, {16, 24, 8}, {8, 8, 4}}
 
-// Other stands for what there is no room to tell apart, and UnknownCountry for
-// countries of the kind.
-const (
-	Other          = "other"
-	UnknownCountry = "ZZ"
-)
+// Other stands for what there is no room to tell apart; of countries
+// access.UnknownCountry does.
+const Other = "other"
 
 // bound merges what is least of too many.
 func (b *Bucket) bound(most bounds) {
-	for _, name := range least(b.Countries, most.countries, UnknownCountry, func(c *CountryCounts) int64 { return c.Requests }) {
+	for _, name := range least(b.Countries, most.countries, access.UnknownCountry, func(c *CountryCounts) int64 { return c.Requests }) {
 		c := b.Countries[name]
 		delete(b.Countries, name)
-		rest := b.country(UnknownCountry)
+		rest := b.country(access.UnknownCountry)
 		rest.Requests += c.Requests
 		rest.Errors += c.Errors
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/kv"
 )
 
@@ -57,7 +58,7 @@ func TestAPageFitsIntoAValueAndItsTotalsStayExact(t *testing.T) {
 	}
 	assert.Equal(t, before, after)
 	assert.Less(t, len(got.slots[0].Countries), 250)
-	assert.Contains(t, got.slots[0].Countries, UnknownCountry)
+	assert.Contains(t, got.slots[0].Countries, access.UnknownCountry)
 	gotTotal := got.slots[0].Total()
 	assert.Equal(t, total.Requests, gotTotal.Requests)
 	assert.Equal(t, total.AllRefused(), gotTotal.AllRefused())
