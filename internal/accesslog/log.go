@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -54,6 +55,12 @@ type place struct {
 // shardCount is how many parts the keys are spread over, so that whoever looks
 // for one key need not unpack the entries of all.
 const shardCount = 16
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.minute, q.minute), cmp.Compare(p.shard, q.shard))
+}
+
+func placeOf(g *access.Group) place { return place{g.Minute, shardOf(g.KeyID)} }
 
 func shardOf(keyID string) byte {
 	h := fnv.New32a()
@@ -119,7 +126,7 @@ func (l *Log) count(c *access.Count) {
 	if v.Requests == 0 {
 		return
 	}
-	at := place{c.Minute, shardOf(c.KeyID)}
+	at := placeOf(&c.Group)
 	s := l.sheets[at]
 	if s == nil {
 		l.serial++
@@ -165,7 +172,7 @@ func (l *Log) flushLines(ctx context.Context) error {
 	lines := slices.Clone(l.lines)
 	l.mu.Unlock()
 	slices.SortStableFunc(lines, func(a, b access.Request) int {
-		return compare(place{a.Minute, shardOf(a.KeyID)}, place{b.Minute, shardOf(b.KeyID)})
+		return placeOf(&a.Group).compare(placeOf(&b.Group))
 	})
 	var groups [][]kv.Entry
 	var ends []int // how many lines are written with each group
@@ -190,20 +197,13 @@ func (l *Log) setLines(rest []access.Request, seen int) {
 	l.lines = append(slices.Clone(rest), l.lines[seen:]...)
 }
 
-func compare(a, b place) int {
-	if a.minute != b.minute {
-		return int(a.minute - b.minute)
-	}
-	return int(a.shard) - int(b.shard)
-}
-
 // batchOf returns the first lines that are of one place, as many as fit into a
 // block.
 func batchOf(lines []access.Request) []access.Request {
-	at := place{lines[0].Minute, shardOf(lines[0].KeyID)}
+	at := placeOf(&lines[0].Group)
 	var full filling
 	n := 0
-	for n < len(lines) && at == (place{lines[n].Minute, shardOf(lines[n].KeyID)}) {
+	for n < len(lines) && at == placeOf(&lines[n].Group) {
 		if r := lineRecord(&lines[n]); !full.take(&r) {
 			break
 		}
@@ -221,7 +221,7 @@ func (l *Log) lineBlock(lines []access.Request) kv.Entry {
 	l.serial++
 	serial := l.serial
 	l.mu.Unlock()
-	at := place{lines[0].Minute, shardOf(lines[0].KeyID)}
+	at := placeOf(&lines[0].Group)
 	value := encodeBlock(false, len(lines), func(i int) record { return lineRecord(&lines[i]) })
 	return l.entry(at, serial, 0, value)
 }

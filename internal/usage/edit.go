@@ -12,12 +12,17 @@ import (
 type edit struct {
 	ledger  *Ledger
 	id      string
-	pages   map[string]*page // by their kv keys; those that were changed
+	pages   map[string]changedPage // by their kv keys
 	entries []kv.Entry
 }
 
+type changedPage struct {
+	level *level
+	page  *page
+}
+
 func newEdit(l *Ledger, id string) *edit {
-	return &edit{ledger: l, id: id, pages: map[string]*page{}}
+	return &edit{ledger: l, id: id, pages: map[string]changedPage{}}
 }
 
 // head returns the key's head, nil where it has none.
@@ -32,11 +37,10 @@ func (e *edit) setHead(head *page) {
 		entry.ExpiresAt = time.Unix(head.start, 0).Add(e.ledger.retention)
 	}
 	e.entries = append(e.entries, entry)
-	for key, p := range e.pages {
-		l := levelOfTag(key[1])
-		start := time.Unix(p.start, 0).UTC()
+	for key, c := range e.pages {
+		start := time.Unix(c.page.start, 0).UTC()
 		e.entries = append(e.entries, kv.Entry{
-			Key: []byte(key), Value: p.encode(), ExpiresAt: l.next(start).Add(l.kept(e.ledger.retention)),
+			Key: []byte(key), Value: c.page.encode(), ExpiresAt: c.level.next(start).Add(c.level.kept(e.ledger.retention)),
 		})
 	}
 }
@@ -61,18 +65,19 @@ func (e *edit) add(ctx context.Context, at time.Time, b *Bucket) error {
 		l := &levels[i]
 		start, slot := l.place(at)
 		key := string(l.key(e.id, start))
-		p, ok := e.pages[key]
+		c, ok := e.pages[key]
 		if !ok {
-			var err error
-			if p, err = e.ledger.page(ctx, []byte(key)); err != nil {
+			p, err := e.ledger.page(ctx, []byte(key))
+			if err != nil {
 				return err
 			}
 			if p == nil {
 				p = newPage(start.Unix())
 			}
-			e.pages[key] = p
+			c = changedPage{l, p}
+			e.pages[key] = c
 		}
-		p.slot(slot).Add(b)
+		c.page.slot(slot).Add(b)
 	}
 	return nil
 }
@@ -90,11 +95,7 @@ func (l *Ledger) page(ctx context.Context, key []byte) (*page, error) {
 	return p, err
 }
 
-func levelOfTag(tag byte) *level {
-	for i := range levels {
-		if levels[i].tag == tag {
-			return &levels[i]
-		}
-	}
-	return nil
-}
+// unreadable reports whether what is kept is damaged, and not merely out of reach
+// now. It is then as good as nothing: to keep it would keep the key from being
+// counted.
+func unreadable(err error) bool { return errors.Is(err, kv.ErrDamaged) || errors.Is(err, errPage) }

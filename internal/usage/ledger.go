@@ -2,7 +2,6 @@ package usage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -270,8 +269,3 @@ func (l *Ledger) InUse(ctx context.Context, since time.Time) ([]string, error) {
 	}
 	return slices.Sorted(maps.Keys(ids)), nil
 }
-
-// unreadable reports whether what is kept is damaged, and not merely out of reach
-// now. It is then as good as nothing: to keep it would keep the key from being
-// counted.
-func unreadable(err error) bool { return errors.Is(err, kv.ErrDamaged) || errors.Is(err, errPage) }
