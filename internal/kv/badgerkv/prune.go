@@ -32,6 +32,13 @@ func (s *Store) Prune(ctx context.Context) error {
 // pruneBatch is how many entries are deleted at once.
 const pruneBatch = 1000
 
+// Prune works for a stint and rests, and looks every so many entries whether it is
+// time.
+const (
+	stint     = 2 * time.Millisecond
+	restEvery = 64
+)
+
 func (s *Store) prune(ctx context.Context) error {
 	p := pruning{store: s, txn: s.db.NewTransaction(false)}
 	o := badger.DefaultIteratorOptions
@@ -41,7 +48,7 @@ func (s *Store) prune(ctx context.Context) error {
 		return err
 	}
 	defer closeIterator(p.it, p.txn)
-	pace := pace{began: time.Now()}
+	pace := badgerdb.NewPace(stint)
 	for n := 1; ; n++ {
 		ok, err := p.next()
 		if err == nil && (len(p.expired) >= pruneBatch || !ok) {
@@ -54,7 +61,7 @@ func (s *Store) prune(ctx context.Context) error {
 			if err := s.life.interrupted(ctx); err != nil {
 				return err
 			}
-			pace.rest()
+			pace.Rest()
 		}
 	}
 }

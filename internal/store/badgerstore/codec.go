@@ -6,27 +6,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
+
+	"github.com/otlpgate/otlpgate/internal/badgerdb"
 )
 
 // sealFormat is the first byte of every sealed value.
 const sealFormat = 1
 
 // sealOverhead is what sealing adds to a payload: format and checksum.
-const sealOverhead = 1 + crc32.Size
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+const sealOverhead = 1 + badgerdb.ChecksumSize
 
 var errBadSeal = errors.New("checksum of a value does not match")
 
 // seal wraps a payload for storage under key: the format byte, the CRC-32C of
-// key and payload (big-endian), the payload. The store checks every value
-// itself because Badger, where it checks one and finds it bad, answers that the
-// key does not exist.
+// key and payload (big-endian), the payload.
 func seal(key, payload []byte) []byte {
 	value := make([]byte, sealOverhead, sealOverhead+len(payload))
 	value[0] = sealFormat
-	binary.BigEndian.PutUint32(value[1:], checksum(key, payload))
+	binary.BigEndian.PutUint32(value[1:], badgerdb.Checksum(key, payload))
 	return append(value, payload...)
 }
 
@@ -36,14 +33,10 @@ func unseal(key, value []byte) ([]byte, error) {
 		return nil, errors.New("value of an unknown format")
 	}
 	payload := value[sealOverhead:]
-	if binary.BigEndian.Uint32(value[1:]) != checksum(key, payload) {
+	if binary.BigEndian.Uint32(value[1:]) != badgerdb.Checksum(key, payload) {
 		return nil, errBadSeal
 	}
 	return payload, nil
-}
-
-func checksum(key, payload []byte) uint32 {
-	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, payload)
 }
 
 // encode returns a record as the payload of its value. It leaves <, > and & as

@@ -23,13 +23,16 @@ type scan struct {
 // is still wanted.
 const interruptEvery = 64
 
+// stint is how long a gentle scan works before it rests.
+const stint = 300 * time.Microsecond
+
 // walk calls visit with the rest of each key after the prefix, until it returns
 // false or an error. What it is given may be kept.
 func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []byte) (bool, error)) error {
 	it := v.iterator(w)
 	defer func() { _ = badgerdb.Guard(func() error { it.Close(); return nil }) }()
 	var key, value []byte
-	pace := pace{began: time.Now()}
+	pace := badgerdb.NewPace(stint)
 	step := func() { it.Seek(w.start()) }
 	for n := 1; ; n++ {
 		valid := false
@@ -57,7 +60,7 @@ func (v *snapshot) walk(ctx context.Context, w scan, visit func(suffix, value []
 				return err
 			}
 			if w.gentle {
-				pace.rest()
+				pace.Rest()
 			}
 		}
 	}
