@@ -52,7 +52,7 @@ func (v *vigil) turn(ctx context.Context, look func(context.Context) error) erro
 func passes(err error, answered bool) bool {
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		return e.Status == http.StatusTooManyRequests || unavailable(e.Status) ||
-			// A cursor is void where the caller got another key meanwhile.
+			// A cursor is void where the caller sees more or less than before.
 			answered && (e.Status == http.StatusInternalServerError || e.Code == "invalid_cursor")
 	}
 	f, ok := errors.AsType[*failure](err)
