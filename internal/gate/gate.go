@@ -78,20 +78,46 @@ type Request struct {
 // admission from an address that the key does not allow is returned with that
 // refusal recorded in it.
 func (g *Gate) Authenticate(ctx context.Context, r Request) (*identity.Admission, *identity.Denial) {
-	arrival := g.arrival(r)
 	secret, refusal := g.credential(r)
+	return g.authenticate(ctx, r, secret, refusal)
+}
+
+// AuthenticateKey is Authenticate with a key that came by other means than the
+// headers: a form.
+func (g *Gate) AuthenticateKey(ctx context.Context, r Request, key string) (*identity.Admission, *identity.Denial) {
+	secret, refusal := g.parse(key)
+	return g.authenticate(ctx, r, secret, refusal)
+}
+
+func (g *Gate) authenticate(ctx context.Context, r Request, secret credential.Secret, refusal *identity.Refusal) (*identity.Admission, *identity.Denial) {
+	arrival := g.arrival(r)
 	if refusal != nil {
 		return nil, &identity.Denial{Refusal: refusal, Arrival: arrival}
 	}
-	digest := secret.Digest()
-	id, refusal, cached := g.keyring.Cached(digest)
-	if !cached {
-		id, refusal = g.fetch(ctx, arrival, digest)
-	}
+	id, refusal := g.resolve(ctx, arrival, secret.Digest())
 	if refusal != nil {
 		return nil, g.deny(refusal, arrival, id, secret)
 	}
 	return g.admit(arrival, id), nil
+}
+
+// Resume is Authenticate for a key that was presented before, of which the digest
+// was kept.
+func (g *Gate) Resume(ctx context.Context, r Request, digest credential.Digest) (*identity.Admission, *identity.Denial) {
+	arrival := g.arrival(r)
+	id, refusal := g.resolve(ctx, arrival, digest)
+	if refusal != nil {
+		return nil, &identity.Denial{Refusal: refusal, Arrival: arrival, Key: id}
+	}
+	return g.admit(arrival, id), nil
+}
+
+func (g *Gate) resolve(ctx context.Context, arrival identity.Arrival, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
+	id, refusal, cached := g.keyring.Cached(digest)
+	if !cached {
+		id, refusal = g.fetch(ctx, arrival, digest)
+	}
+	return id, refusal
 }
 
 // AuthenticateFromMemory is Authenticate for callers that must not wait for
@@ -162,11 +188,16 @@ func (g *Gate) admit(arrival identity.Arrival, id *identity.Identity) *identity.
 // charge it; with a refusal the identity is nil. It is for callers that are
 // trusted: guessing is not throttled.
 func (g *Gate) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
-	secret, err := g.format.Parse(key)
-	if err != nil {
-		return nil, refuseCredential(err)
+	secret, refusal := g.parse(key)
+	if refusal != nil {
+		return nil, refusal
 	}
-	id, refusal := g.keyring.Lookup(ctx, secret.Digest())
+	return g.JudgeDigest(ctx, secret.Digest())
+}
+
+// JudgeDigest is Judge for a key of which the digest was kept.
+func (g *Gate) JudgeDigest(ctx context.Context, digest credential.Digest) (*identity.Identity, *identity.Refusal) {
+	id, refusal := g.keyring.Lookup(ctx, digest)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -187,6 +218,10 @@ func (g *Gate) credential(r Request) (credential.Secret, *identity.Refusal) {
 	if err != nil {
 		return credential.Secret{}, refuseCredential(err)
 	}
+	return g.parse(text)
+}
+
+func (g *Gate) parse(text string) (credential.Secret, *identity.Refusal) {
 	secret, err := g.format.Parse(text)
 	if err != nil {
 		return credential.Secret{}, refuseCredential(err)
