@@ -22,6 +22,8 @@ var rules = []rule{
 	{pkg: "internal/limit"},
 	{pkg: "internal/limit/limittest", may: []string{"internal/limit"}},
 	{pkg: "internal/identity", may: []string{"internal/limit"}},
+	{pkg: "internal/session", may: []string{"internal/credential"}},
+	{pkg: "internal/snippet", may: []string{"internal/identity"}},
 
 	// Records. A backend sees the contract and nothing that uses it.
 	{pkg: "internal/store", may: []string{"internal/identity", "internal/limit"}},
@@ -83,7 +85,7 @@ var rules = []rule{
 	// API runs, which takes the backend itself.
 	{pkg: "cmd/gatectl/...", may: []string{
 		"internal/admin/api", "internal/admin/client", "internal/credential", "internal/identity",
-		"internal/limit", "internal/store", "internal/store/badgerstore", "internal/declaration", "cmd/gatectl/...",
+		"internal/limit", "internal/snippet", "internal/store", "internal/store/badgerstore", "internal/declaration", "cmd/gatectl/...",
 	}},
 
 	// Tests of the whole, and what only tests use.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
+	"github.com/otlpgate/otlpgate/internal/snippet"
 )
 
 // createFlags are the flags of `keys create`.
@@ -64,7 +65,7 @@ func (p *program) createKey(ctx context.Context, request client.KeyCreate, f *cr
 		return c.api.CreateKey(ctx, &client.CreateKeyParams{IdempotencyKey: id}, request)
 	})
 	if err != nil {
-		return doubtful(err, "it may have been created all the same: look with `gatectl keys list --query "+shellQuote(f.name)+"`, and revoke what nobody holds")
+		return doubtful(err, "it may have been created all the same: look with `gatectl keys list --query "+snippet.ShellQuote(f.name)+"`, and revoke what nobody holds")
 	}
 	return p.showSecret(&f.showFlags, secretMade{verb: "created", key: &key, body: body, endpoint: endpoint})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/snippet"
 )
 
 const (
@@ -148,6 +149,6 @@ func (p *program) warnIfShared(file *os.File) {
 		return
 	}
 	if mode := info.Mode().Perm(); mode&groupAndOthers != 0 {
-		p.warn("other users may read the key file %s (mode %04o): run `chmod 600 %s`", file.Name(), mode, shellQuote(file.Name()))
+		p.warn("other users may read the key file %s (mode %04o): run `chmod 600 %s`", file.Name(), mode, snippet.ShellQuote(file.Name()))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
+	"github.com/otlpgate/otlpgate/internal/snippet"
 )
 
 // showFlags say how a new secret is shown.
@@ -16,10 +17,19 @@ type showFlags struct {
 }
 
 func (f *showFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.otlpEndpoint, "otlp-endpoint", defaultOTLPEndpoint, "base `URL` of OTLP/HTTP, for the settings of exporters")
+	cmd.Flags().StringVar(&f.otlpEndpoint, "otlp-endpoint", snippet.DefaultEndpoint, "base `URL` of OTLP/HTTP, for the settings of exporters")
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print the key and nothing else, for scripts")
 	f.output = outputFlag(cmd)
 	exclusive(cmd, "quiet", "output")
+}
+
+// parseOTLPEndpoint reads the flag of that name.
+func parseOTLPEndpoint(text string) (snippet.Endpoint, error) {
+	endpoint, err := snippet.ParseEndpoint(text)
+	if err != nil {
+		return endpoint, misuse("give the base URL of OTLP/HTTP, as in "+snippet.DefaultEndpoint, "--otlp-endpoint %s", err)
+	}
+	return endpoint, nil
 }
 
 // secretMade is a key that the server has just made a secret of.
@@ -27,7 +37,7 @@ type secretMade struct {
 	verb     string // "created" or "rotated"
 	key      *client.Key
 	body     []byte // the answer
-	endpoint otlpEndpoint
+	endpoint snippet.Endpoint
 	// former says what becomes of the secret before it; empty where there was
 	// none.
 	former string
@@ -61,9 +71,12 @@ func (p *program) secretText(m secretMade) string {
 		b.WriteString(paint(m.former, yellow, colored) + "\n")
 	}
 	b.WriteString("\n" + p.summary(m.key))
-	if settings, ok := settingsFor(m.key, m.endpoint); ok {
-		b.WriteString("\nready to paste, with the key in it: keep it out of version control\n\n")
-		b.WriteString(settings.all())
+	settings := snippet.Settings{Endpoint: m.endpoint, Key: *m.key.Key, Scopes: scopeSet(m.key.Scopes), Projects: m.key.Projects}
+	if settings.Sends() {
+		b.WriteString("\nready to paste, with the key in it: keep it out of version control\n")
+	}
+	for _, s := range settings.Snippets() {
+		b.WriteString("\n" + s.Text)
 	}
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
+	"github.com/otlpgate/otlpgate/internal/snippet"
 )
 
 func (p *program) usersCreateCommand() *cobra.Command {
@@ -48,7 +49,7 @@ func (p *program) createUser(ctx context.Context, f *userFlags) error {
 	})
 	user, body, err := result[client.User](c, operation, answer, err)
 	if err != nil {
-		return doubtful(err, "it may have been created all the same: look with `gatectl users list --query "+shellQuote(who)+"`")
+		return doubtful(err, "it may have been created all the same: look with `gatectl users list --query "+snippet.ShellQuote(who)+"`")
 	}
 	if answer.StatusCode != http.StatusCreated {
 		return c.strangerFailure(operation, answer.Status)

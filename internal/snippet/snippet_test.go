@@ -1,6 +1,8 @@
-package cli
+package snippet
 
 import (
+	"go/parser"
+	"go/token"
 	"net/url"
 	"os"
 	"os/exec"
@@ -10,23 +12,26 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 const someKey = "px_live_abcdefghijABCDEFGHIJ0123456789abcdef"
 
-func settings(t *testing.T, endpoint string, scopes ...identity.Scope) exporterSettings {
+func settings(t *testing.T, endpoint string, scopes ...identity.Scope) Settings {
 	t.Helper()
-	e, err := parseOTLPEndpoint(endpoint)
+	e, err := ParseEndpoint(endpoint)
 	require.NoError(t, err)
-	return exporterSettings{endpoint: e, key: someKey, scopes: identity.NewScopeSet(scopes...)}
+	return Settings{Endpoint: e, Key: someKey, Scopes: identity.NewScopeSet(scopes...)}
 }
 
 func TestHeadersArePercentEncodedAndDecodeToTheHeader(t *testing.T) {
 	t.Parallel()
-	environment := shellEnvironment(t, settings(t, defaultOTLPEndpoint, identity.Admin))
+	environment := shellEnvironment(t, settings(t, DefaultEndpoint, identity.Admin))
 	name, value, ok := strings.Cut(environment["OTEL_EXPORTER_OTLP_HEADERS"], "=")
 	require.True(t, ok)
 	assert.Equal(t, "authorization", name)
@@ -40,35 +45,44 @@ func TestHeadersArePercentEncodedAndDecodeToTheHeader(t *testing.T) {
 
 func TestProjectThatHasToBeNamedIsNamed(t *testing.T) {
 	t.Parallel()
-	s := settings(t, defaultOTLPEndpoint, identity.TracesWrite)
-	s.projects = []string{"a b,c=d'ü", "other"}
+	s := settings(t, DefaultEndpoint, identity.TracesWrite)
+	s.Projects = []string{"a b,c=d'ü", "other"}
 	attribute := shellEnvironment(t, s)["OTEL_RESOURCE_ATTRIBUTES"]
 	assert.Equal(t, "openinference.project.name=a%20b%2Cc%3Dd%27%C3%BC", attribute)
-	assert.Contains(t, s.all(), `# the resource must have the attribute openinference.project.name = "a b,c=d'ü"`)
+	assert.Contains(t, all(s), `# the resource must have the attribute openinference.project.name = "a b,c=d'ü"`)
 
-	s.projects = []string{"other", "default"}
-	assert.NotContains(t, s.all(), projectAttribute)
+	s.Projects = []string{"other", "default"}
+	assert.NotContains(t, all(s), projectAttribute)
 }
 
 func TestSignalsThatTheKeyMayNotSendAreTurnedOff(t *testing.T) {
 	t.Parallel()
-	environment := shellEnvironment(t, settings(t, defaultOTLPEndpoint, identity.LogsWrite))
+	environment := shellEnvironment(t, settings(t, DefaultEndpoint, identity.LogsWrite))
 	assert.Equal(t, "none", environment["OTEL_TRACES_EXPORTER"])
 	assert.Equal(t, "none", environment["OTEL_METRICS_EXPORTER"])
 	assert.NotContains(t, environment, "OTEL_LOGS_EXPORTER")
 
-	logs := settings(t, defaultOTLPEndpoint, identity.LogsWrite).all()
+	logs := all(settings(t, DefaultEndpoint, identity.LogsWrite))
 	assert.Contains(t, logs, "_log_exporter import OTLPLogExporter")
 	assert.Contains(t, logs, "http://localhost:4318/v1/logs")
 	assert.NotContains(t, logs, "v1/traces")
 
-	profiles := settings(t, defaultOTLPEndpoint, identity.ProfilesWrite).all()
+	profiles := all(settings(t, DefaultEndpoint, identity.ProfilesWrite))
 	assert.Contains(t, profiles, "otlp_http:")
 	assert.NotContains(t, profiles, "Python", "no SDK exports profiles")
 }
 
+// all returns the texts of every snippet.
+func all(s Settings) string {
+	var texts []string
+	for _, snippet := range s.Snippets() {
+		texts = append(texts, snippet.Text)
+	}
+	return strings.Join(texts, "\n")
+}
+
 // shellEnvironment returns the variables as a shell sets them.
-func shellEnvironment(t *testing.T, s exporterSettings) map[string]string {
+func shellEnvironment(t *testing.T, s Settings) map[string]string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "sh", "-euc", s.environment()+"env")
 	command.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -110,8 +124,8 @@ func TestCollectorSnippetsAreYAML(t *testing.T) {
 // language's own parser looks at what users paste.
 func TestCodeSnippetsParse(t *testing.T) {
 	t.Parallel()
-	s := settings(t, defaultOTLPEndpoint, identity.Admin)
-	s.projects = []string{"a \"b\"\n"}
+	s := settings(t, DefaultEndpoint, identity.Admin)
+	s.Projects = []string{"a \"b\"\n"}
 	for _, signal := range sdkSignals {
 		t.Run("python "+signal.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,6 +134,12 @@ func TestCodeSnippetsParse(t *testing.T) {
 		t.Run("node "+signal.name, func(t *testing.T) {
 			t.Parallel()
 			check(t, s.node(signal), "snippet.mjs", "node", "--check")
+		})
+		t.Run("go "+signal.name, func(t *testing.T) {
+			t.Parallel()
+			code := "package main\n" + strings.Replace(s.golang(signal), "exporter, err :=", "var exporter, err =", 1)
+			_, err := parser.ParseFile(token.NewFileSet(), "snippet.go", code, parser.AllErrors)
+			assert.NoError(t, err, code)
 		})
 	}
 }
@@ -135,19 +155,19 @@ func check(t *testing.T, code, name, program string, args ...string) {
 	assert.NoError(t, err, "%s\n%s", output, code)
 }
 
-func TestParseOTLPEndpoint(t *testing.T) {
+func TestParseEndpoint(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]otlpEndpoint{
+	for text, want := range map[string]Endpoint{
 		"http://localhost:4318":          {http: "http://localhost:4318", grpc: "localhost:4317"},
 		"https://otel.example.com":       {http: "https://otel.example.com", tls: true},
 		"https://otel.example.com/otlp/": {http: "https://otel.example.com/otlp", tls: true},
 	} {
-		got, err := parseOTLPEndpoint(text)
+		got, err := ParseEndpoint(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"", "localhost:4318", "grpc://localhost:4317", "http://", "http://u:p@h", "http://h?a", "http://h#a", "http://h:4317", "http://h\n"} {
-		_, err := parseOTLPEndpoint(text)
+		_, err := ParseEndpoint(text)
 		assert.Error(t, err, text)
 	}
 }
@@ -155,9 +175,9 @@ func TestParseOTLPEndpoint(t *testing.T) {
 func TestShellQuote(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"plain", "a b", "it's", `"$HOME"`, "`id`", "[::1]", "", "a\nb", "ü"} {
-		output, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+shellQuote(word)).Output()
+		output, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+ShellQuote(word)).Output()
 		require.NoError(t, err, word)
 		assert.Equal(t, word, string(output))
 	}
-	assert.Regexp(t, `^[^']+$`, shellQuote("authorization=Bearer%20"+someKey), "env files know no quotes")
+	assert.Regexp(t, `^[^']+$`, ShellQuote("authorization=Bearer%20"+someKey), "env files know no quotes")
 }
