@@ -7,15 +7,18 @@ import (
 	"github.com/otlpgate/otlpgate/internal/identity"
 )
 
+// judge says what a caller stands for now.
+type judge func(context.Context) (*identity.Identity, *identity.Refusal)
+
 // mayStill refuses a caller whose key is no longer what it was when the call was
 // let in: a body may arrive slowly, and what was revoked or demoted meanwhile
 // must change nothing any more. The store asks it at the turn of every write (see
 // store.Guarded), so that none is made behind a revocation that was acknowledged.
 func (s *service) mayStill(ctx context.Context, c caller) error {
-	if c.key.IsZero() { // the door knows the caller by other means
+	if c.judge == nil {
 		return nil
 	}
-	now, refusal := s.door.Judge(ctx, c.key.Reveal())
+	now, refusal := c.judge(ctx)
 	if refusal != nil {
 		return refusal
 	}

@@ -20,6 +20,7 @@ type caller struct {
 	*identity.Identity
 	address netip.Addr        // invalid where unknown
 	key     credential.Secret // zero where unknown
+	judge   judge             // nil: what the caller stands for cannot change
 }
 
 func (c caller) admin() bool { return c.Scopes.Has(identity.Admin) }

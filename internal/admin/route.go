@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -48,32 +49,31 @@ func (m guardedMux) HandleFunc(pattern string, handler func(http.ResponseWriter,
 	m.Handle(pattern, m.guard(http.HandlerFunc(handler)))
 }
 
-// guard authenticates, charges and validates a request.
+// guard authenticates, charges and validates a request. One that a page makes has
+// been let in with the page, and counts as part of it.
 func (s *service) guard(next http.Handler) http.Handler {
-	return s.accounted(func(w http.ResponseWriter, r *http.Request) {
-		admission, err := s.admissionOf(r)
-		if err != nil {
-			s.writeProblem(w, r, err)
+	outer := s.accounted(func(w http.ResponseWriter, r *http.Request) {
+		s.enter(w, r, s.keyOf(r), s.validated(next).ServeHTTP, s.writeProblem)
+	})
+	inner := s.validated(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, entered := r.Context().Value(callerKey{}).(caller); entered {
+			inner.ServeHTTP(w, r)
 			return
 		}
-		defer admission.Tab.Close()
-		refusal := admission.Enter(r.Context(), limit.API)
-		for _, f := range admission.Tab.Fields(limit.API) {
-			w.Header().Set(f.Name, f.Value)
-		}
-		if refusal != nil {
-			s.writeProblem(w, r, refusal)
-			return
-		}
-		c := caller{Identity: admission.Identity, address: s.door.ClientAddr(r), key: s.door.Credential(r)}
-		ctx := context.WithValue(r.Context(), callerKey{}, c)
-		r = r.WithContext(store.Guarded(ctx, func(ctx context.Context) error { return s.mayStill(ctx, c) }))
+		outer(w, r)
+	})
+}
+
+// validated checks a request of a caller against the document.
+func (s *service) validated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Pattern == applyPattern {
 			awaitApply(w)
 		}
-		err = s.validateRequest(w, r)
+		err := s.validateRequest(w, r)
 		if err == nil && r.ContentLength != 0 { // a body has arrived, at its own pace
-			err = s.mayStill(ctx, c)
+			err = s.mayStill(r.Context(), callerIn(r.Context()))
 		}
 		if err != nil {
 			s.writeProblem(w, r, err)
@@ -83,14 +83,55 @@ func (s *service) guard(next http.Handler) http.Handler {
 	})
 }
 
+// presented is how a caller shows who it is.
+type presented struct {
+	admit func(*http.Request) (*identity.Admission, error)
+	judge judge
+	key   credential.Secret // zero where unknown
+}
+
+// keyOf is a caller with a key in its request.
+func (s *service) keyOf(r *http.Request) presented {
+	key := s.door.Credential(r)
+	p := presented{admit: s.door.Authenticate, key: key}
+	if !key.IsZero() { // otherwise the door knows the caller by other means
+		p.judge = func(ctx context.Context) (*identity.Identity, *identity.Refusal) {
+			return s.door.Judge(ctx, key.Reveal())
+		}
+	}
+	return p
+}
+
+// enter lets a caller in, charges it, and serves it.
+func (s *service) enter(w http.ResponseWriter, r *http.Request, by presented, serve http.HandlerFunc, refuse func(http.ResponseWriter, *http.Request, error)) {
+	admission, err := admissionOf(r, by)
+	if err != nil {
+		refuse(w, r, err)
+		return
+	}
+	defer admission.Tab.Close()
+	refusal := admission.Enter(r.Context(), limit.API)
+	for _, f := range admission.Tab.Fields(limit.API) {
+		w.Header().Set(f.Name, f.Value)
+	}
+	if refusal != nil {
+		refuse(w, r, refusal)
+		return
+	}
+	c := caller{Identity: admission.Identity, address: s.door.ClientAddr(r), key: by.key, judge: by.judge}
+	ctx := context.WithValue(r.Context(), callerKey{}, c)
+	r = r.WithContext(store.Guarded(ctx, func(ctx context.Context) error { return s.mayStill(ctx, c) }))
+	serve(w, r)
+}
+
 type callerKey struct{}
 
 // callerIn returns the caller that guard put into the context.
 func callerIn(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }
 
 // admissionOf returns the admission of a request whose key may make calls.
-func (s *service) admissionOf(r *http.Request) (*identity.Admission, error) {
-	admission, err := s.door.Authenticate(r)
+func admissionOf(r *http.Request, by presented) (*identity.Admission, error) {
+	admission, err := by.admit(r)
 	accountIn(r.Context()).admitted(admission, err)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func isVerify(path string) bool { return path == verifyPath || strings.HasPrefix
 // verify judges the key of a request that a proxy has asked about (forward
 // auth). What costs nothing is checked first, so that a refusal does not.
 func (s *service) verify(w http.ResponseWriter, r *http.Request) {
-	admission, err := s.admissionOf(r)
+	admission, err := admissionOf(r, s.keyOf(r))
 	if err != nil {
 		s.writeProblem(w, r, err)
 		return
