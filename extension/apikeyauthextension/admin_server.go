@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/otlpgate/otlpgate/internal/admin"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/gate"
-	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
 )
@@ -85,7 +83,7 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return admin.New(admin.Options{
+	o := admin.Options{
 		Store: r.keys, Backup: r.backup, BackupRecords: r.backupRecords, Lifetime: r.lifetime,
 		Format:   e.config.format(),
 		Door:     adminDoor{g},
@@ -98,37 +96,16 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 			return e.limits.counter.State(ctx, e.limits.clock(), keyID, p)
 		},
 		Logger: e.settings.Logger, Version: e.settings.BuildInfo.Version,
-	})
-}
-
-// adminDoor is a gate as the admin API wants one.
-type adminDoor struct{ gate *gate.Gate }
-
-func gateRequest(r *http.Request) gate.Request {
-	return gate.Request{Headers: r.Header, Peer: peerFrom(r.Context())}
-}
-
-// Authenticate implements admin.Door.
-func (d adminDoor) Authenticate(r *http.Request) (*identity.Admission, error) {
-	a, denial := d.gate.Authenticate(r.Context(), gateRequest(r))
-	if denial != nil { // not returned as it is: a nil *Denial is an error that is not nil
-		return nil, denial
 	}
-	return a, nil
+	if ui := &e.config.Admin.UI; ui.Enabled {
+		o.Sessions = admin.SessionOptions{Idle: ui.SessionIdle, Absolute: ui.SessionMax}
+		o.Visitors = &visitors{
+			gate: g, users: e.store, plans: e.plans, attribute: ui.UserAttribute,
+			counter: observedCounter{e.limits.counter, e.telemetry}, clock: e.limits.clock,
+		}
+	}
+	return admin.New(o)
 }
-
-// Credential implements admin.Door.
-func (d adminDoor) Credential(r *http.Request) credential.Secret {
-	return d.gate.Credential(gateRequest(r))
-}
-
-// Judge implements admin.Door.
-func (d adminDoor) Judge(ctx context.Context, key string) (*identity.Identity, *identity.Refusal) {
-	return d.gate.Judge(ctx, key)
-}
-
-// ClientAddr implements admin.Door.
-func (d adminDoor) ClientAddr(r *http.Request) netip.Addr { return d.gate.ClientAddr(gateRequest(r)) }
 
 // ready reports whether keys can be resolved.
 func (e *gateExtension) ready(ctx context.Context) error {

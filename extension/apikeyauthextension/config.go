@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/otlpgate/otlpgate/internal/clientip"
@@ -54,8 +53,8 @@ type Config struct {
 	Users []declaration.User `mapstructure:"users"`
 	// Keys are declared like users.
 	Keys []declaration.Key `mapstructure:"keys"`
-	// Admin is the server of the admin API.
-	Admin confighttp.ServerConfig `mapstructure:"admin"`
+	// Admin is the server of the admin API and its pages.
+	Admin AdminConfig `mapstructure:"admin"`
 }
 
 // StorageConfig says where keys are kept.

@@ -13,6 +13,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/limit"
+	"github.com/otlpgate/otlpgate/internal/session"
 )
 
 // NewFactory returns the factory of the apikeyauth extension.
@@ -42,7 +43,10 @@ func createDefaultConfig() component.Config {
 			Alertmanager:      confighttp.NewDefaultClientConfig(),
 			Webhook:           confighttp.NewDefaultClientConfig(),
 		},
-		Admin: admin,
+		Admin: AdminConfig{
+			ServerConfig: admin,
+			UI:           UIConfig{Enabled: true, SessionIdle: session.DefaultIdle, SessionMax: session.DefaultAbsolute},
+		},
 	}
 }
 

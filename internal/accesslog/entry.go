@@ -36,6 +36,8 @@ type Filter struct {
 	Outcome access.Outcome
 	// Endpoint selects a signal, or a call of the admin API.
 	Endpoint string
+	// Secret selects one of the secrets of KeyID, as access.Group has it.
+	Secret *[8]byte
 	// From is inclusive and To exclusive. Counts are selected by their minute.
 	From, To time.Time
 }
@@ -44,6 +46,9 @@ type Filter struct {
 const NoKey = "none"
 
 func (f *Filter) matches(e *Entry) bool {
+	if f.Secret != nil && *f.Secret != e.Secret {
+		return false
+	}
 	kind := string(e.KeyType)
 	if e.KeyID == "" {
 		kind = NoKey

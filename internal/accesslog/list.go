@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,8 +42,12 @@ func (l *Log) List(ctx context.Context, f Filter, p store.Page) (Page, error) {
 }
 
 func (f *Filter) describe() []string {
+	secret := ""
+	if f.Secret != nil {
+		secret = hex.EncodeToString(f.Secret[:])
+	}
 	return []string{
-		f.KeyID, strconv.FormatBool(f.Keys == nil), f.Viewer, f.Type, string(f.Outcome), f.Endpoint,
+		f.KeyID, secret, strconv.FormatBool(f.Keys == nil), f.Viewer, f.Type, string(f.Outcome), f.Endpoint,
 		f.From.UTC().Format(time.RFC3339Nano), f.To.UTC().Format(time.RFC3339Nano),
 	}
 }

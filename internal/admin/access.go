@@ -36,13 +36,23 @@ func (s *service) ListKeyAccess(ctx context.Context, request api.ListKeyAccessRe
 	}
 	p := request.Params
 	list, err := s.listAccess(ctx, accesslog.Filter{
-		KeyID: request.ID, Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
+		KeyID: request.ID, Secret: secretOf(p.Secret), Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
 		From: value(p.From), To: value(p.To),
 	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
 	if err != nil {
 		return nil, err
 	}
 	return api.ListKeyAccess200JSONResponse(list), nil
+}
+
+// secretOf reads the id of a secret, which the document has checked; nil is any.
+func secretOf(id *string) *[8]byte {
+	var ref [8]byte
+	if id == nil {
+		return nil
+	}
+	_, _ = hex.Decode(ref[:], []byte(*id))
+	return &ref
 }
 
 // ownKeys returns the ids of the keys that the caller sees, nil where it sees

@@ -46,7 +46,9 @@ func (s *service) accounted(next http.HandlerFunc) http.HandlerFunc {
 			if !returned { // recovering answers a panic, further out
 				a.status, a.code = http.StatusInternalServerError, codeInternalError
 			}
-			s.recordCall(a.request(s, r))
+			if a.admission == nil || a.admission.KeyID != "" { // accounts are of keys, and not of people without
+				s.recordCall(a.request(s, r))
+			}
 		}()
 		next(&accountedWriter{w, a}, r)
 		returned = true

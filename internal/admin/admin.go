@@ -43,6 +43,10 @@ type Options struct {
 	Store store.Store
 	// Door judges the keys of callers. Required.
 	Door Door
+	// Visitors knows the people who use the pages. Nil means that there are none.
+	Visitors Visitors
+	// Sessions say how long they stay signed in.
+	Sessions SessionOptions
 	// Format makes new secrets.
 	Format credential.Format
 	// Plans are what keys can be on. Required.
@@ -127,7 +131,7 @@ func New(o Options) (http.Handler, error) {
 		secrets: o.Format.Redactor(), refusals: newRefusalLog(),
 	}
 	s.fillDefaults()
-	return s.handler(), nil
+	return s.handler(&o), nil
 }
 
 func (o Options) validate() error {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
@@ -44,10 +45,10 @@ func (c caller) creator() string {
 
 // ListAudit implements api.StrictServerInterface.
 func (s *service) ListAudit(ctx context.Context, request api.ListAuditRequestObject) (api.ListAuditResponseObject, error) {
-	if err := mayAdminister(callerIn(ctx), "read the audit log"); err != nil {
+	p := request.Params
+	if err := s.mayReadAudit(ctx, value(p.Target)); err != nil {
 		return nil, err
 	}
-	p := request.Params
 	filter := store.AuditFilter{
 		Target: value(p.Target), Actor: value(p.Actor), Action: value(p.Action), Outcome: value(p.Outcome),
 		From: value(p.From), To: value(p.To),
@@ -61,4 +62,18 @@ func (s *service) ListAudit(ctx context.Context, request api.ListAuditRequestObj
 		list.Data = append(list.Data, page.Records[i].View())
 	}
 	return list, nil
+}
+
+// mayReadAudit refuses all but administrators, and those who ask for what was done
+// to a key that is theirs to see.
+func (s *service) mayReadAudit(ctx context.Context, target string) error {
+	refusal := mayAdminister(callerIn(ctx), "read the audit log beyond that of one of its own keys")
+	if refusal == nil || target == "" {
+		return refusal
+	}
+	_, _, err := s.visibleKey(ctx, target)
+	if err != nil && problemOf(err).status < http.StatusInternalServerError {
+		return refusal
+	}
+	return err
 }

@@ -223,9 +223,14 @@ func fromUserStore(operation string, err error) error {
 	return fromStore(operation, err)
 }
 
-// writeProblem answers an error, logs what is no fault of the caller's, and
-// records in the audit log what the caller may not.
+// writeProblem answers an error.
 func (s *service) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	s.answer(w, s.noteProblem(r, err))
+}
+
+// noteProblem gives an error its answer, logs what is no fault of the caller's,
+// and records in the audit log what the caller may not.
+func (s *service) noteProblem(r *http.Request, err error) *problem {
 	p := problemOf(err)
 	accountIn(r.Context()).answered(p, err)
 	s.auditRefusal(r, p)
@@ -234,7 +239,7 @@ func (s *service) writeProblem(w http.ResponseWriter, r *http.Request, err error
 			zap.String("route", r.Pattern), zap.Int("status", p.status),
 			zap.String("code", string(p.code)), zap.String("cause", s.redact(p.cause.Error())))
 	}
-	s.answer(w, p)
+	return p
 }
 
 // answer writes the problem, redacted.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -40,6 +41,7 @@ var attempts = map[string]string{
 	"POST " + api.BasePath + "/introspect":               audit.KeyIntrospect,
 	"POST " + api.BasePath + "/apply":                    audit.DeclarationApply,
 	"GET " + api.BasePath + "/backup":                    audit.BackupCreate,
+	"POST /sign-in":                                      audit.SessionBegin,
 }
 
 // forRights reports whether a caller was refused for want of rights, and not
@@ -126,7 +128,7 @@ func (s *service) auditRefusal(r *http.Request, p *problem) {
 		c.address = s.door.ClientAddr(r)
 	}
 	now := s.now()
-	by := c.actor().KeyID
+	by := cmp.Or(c.actor().KeyID, c.actor().UserID)
 	suppressed, ok := s.refusals.take(now, by)
 	if !ok {
 		return

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -17,8 +18,8 @@ import (
 )
 
 // handler wires the routes: those of the document behind guard, the probes in
-// the open.
-func (s *service) handler() http.Handler {
+// the open, and the pages, if there are any, behind their own.
+func (s *service) handler(o *Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -34,7 +35,24 @@ func (s *service) handler() http.Handler {
 	api.HandlerWithOptions(strict, api.StdHTTPServerOptions{
 		BaseURL: api.BasePath, BaseRouter: guarded, ErrorHandlerFunc: s.refuseUndecodable,
 	})
-	return s.recovering(withSecurityHeaders(s.dispatch(mux)))
+	calls := s.recovering(withSecurityHeaders(s.dispatch(mux)))
+	if o.Visitors == nil {
+		return calls
+	}
+	return withPages(calls, s.newPages(o, calls))
+}
+
+// withPages serves the API and the probes at their paths, and pages everywhere
+// else.
+func withPages(calls, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/api" || strings.HasPrefix(path, "/api/") || path == "/healthz" || path == "/readyz":
+			calls.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
 }
 
 // guardedMux puts guard in front of all that is registered, so that nothing of

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"cmp"
+	"encoding/hex"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/api"
@@ -43,7 +44,8 @@ func (s *service) planOf(k *store.Key) string {
 func secretViews(k *store.Key) []api.KeySecret {
 	views := make([]api.KeySecret, len(k.Secrets))
 	for i, secret := range k.Secrets {
-		views[i] = api.KeySecret{Hint: secret.Hint, CreatedAt: secret.CreatedAt.UTC(), ExpiresAt: orNever(secret.ExpiresAt)}
+		ref := secret.Digest.Ref()
+		views[i] = api.KeySecret{ID: hex.EncodeToString(ref[:]), Hint: secret.Hint, CreatedAt: secret.CreatedAt.UTC(), ExpiresAt: orNever(secret.ExpiresAt)}
 	}
 	return views
 }

@@ -66,8 +66,14 @@ var rules = []rule{
 	// The admin API.
 	{pkg: "internal/admin", may: []string{
 		"internal/access", "internal/accesslog", "internal/admin/...", "internal/alert", "internal/audit", "internal/clientip", "internal/credential", "internal/declaration",
-		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/store", "internal/usage",
+		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/session", "internal/store", "internal/throttle", "internal/usage",
 	}},
+	// The pages see the API as any client does, and of the rest values alone.
+	{pkg: "internal/admin/web", may: []string{
+		"internal/access", "internal/admin/api", "internal/admin/client", "internal/admin/web/chart", "internal/credential", "internal/identity",
+		"internal/limit", "internal/session", "internal/snippet",
+	}},
+	{pkg: "internal/admin/web/chart"},
 	{pkg: "internal/admin/api", may: []string{"internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
 	{pkg: "internal/admin/client"},
 

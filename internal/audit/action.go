@@ -18,6 +18,9 @@ const (
 	UserWithdraw = "user.withdraw"
 
 	BackupCreate = "backup.create"
+
+	SessionBegin = "session.begin" // somebody signed in to the pages
+	SessionEnd   = "session.end"   // and out again; sessions that end by themselves leave no record
 )
 
 // What is recorded only where it was refused: looks into what is not the

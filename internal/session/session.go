@@ -3,6 +3,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
@@ -43,4 +44,18 @@ func (r *record) end(o *Options) time.Time {
 		return idle
 	}
 	return absolute
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries a session.
+func NewContext(ctx context.Context, s Session) context.Context {
+	return context.WithValue(ctx, contextKey{}, s)
+}
+
+// FromContext returns the session of a context. It reports false where there is
+// none.
+func FromContext(ctx context.Context) (Session, bool) {
+	s, ok := ctx.Value(contextKey{}).(Session)
+	return s, ok
 }

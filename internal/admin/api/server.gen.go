@@ -730,8 +730,13 @@ type KeySecret struct {
 	CreatedAt time.Time `json:"createdAt"`
 
 	// ExpiresAt null means as long as the key.
-	ExpiresAt  *time.Time `json:"expiresAt"`
-	Hint       string     `json:"hint"`
+	ExpiresAt *time.Time `json:"expiresAt"`
+	Hint      string     `json:"hint"`
+
+	// ID Tells the key's secrets apart, in access logs too, and is none.
+	//
+	// Example: 0f343b0931126a20
+	ID         string     `json:"id"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
@@ -1201,6 +1206,9 @@ type UpdateKeyParams struct {
 type ListKeyAccessParams struct {
 	// Outcome Only requests with this outcome.
 	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Secret Only requests with this secret of the key, by its id.
+	Secret *string `form:"secret,omitempty" json:"secret,omitempty"`
 
 	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
 	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
@@ -1923,6 +1931,19 @@ func (siw *ServerInterfaceWrapper) ListKeyAccess(w http.ResponseWriter, r *http.
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "outcome"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "outcome", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "secret" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "secret", r.URL.Query(), &params.Secret, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "secret"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "secret", Err: err})
 		}
 		return
 	}

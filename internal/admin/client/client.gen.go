@@ -963,8 +963,13 @@ type KeySecret struct {
 	CreatedAt time.Time `json:"createdAt"`
 
 	// ExpiresAt null means as long as the key.
-	ExpiresAt  *time.Time `json:"expiresAt"`
-	Hint       string     `json:"hint"`
+	ExpiresAt *time.Time `json:"expiresAt"`
+	Hint      string     `json:"hint"`
+
+	// ID Tells the key's secrets apart, in access logs too, and is none.
+	//
+	// Example: 0f343b0931126a20
+	ID         string     `json:"id"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
 
@@ -1450,6 +1455,9 @@ type ListKeyAccessParams struct {
 	// Outcome Only requests with this outcome.
 	Outcome *AccessOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
+	// Secret Only requests with this secret of the key, by its id.
+	Secret *string `form:"secret,omitempty" json:"secret,omitempty"`
+
 	// Endpoint Only requests to this endpoint, such as `traces`, or `GET /api/v1/api-keys`.
 	Endpoint *AccessEndpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
@@ -1914,7 +1922,8 @@ type ClientInterface interface {
 
 	// ListAudit Read the audit log
 	//
-	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+	// Newest first. Without the scope `admin` only what was done to one of the caller's own keys, with its id
+	// as `target`. The records form a chain: each holds the hash of the one
 	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
 	// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
 	// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
@@ -2489,7 +2498,8 @@ func (c *Client) ApplyDeclaration(ctx context.Context, params *ApplyDeclarationP
 
 // ListAudit Read the audit log
 //
-// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+// Newest first. Without the scope `admin` only what was done to one of the caller's own keys, with its id
+// as `target`. The records form a chain: each holds the hash of the one
 // before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
 // `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
 // Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
@@ -3459,6 +3469,18 @@ func NewListKeyAccessRequest(server string, id KeyID, params *ListKeyAccessParam
 		if params.Outcome != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", *params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Secret != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "secret", *params.Secret, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4865,7 +4887,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAuditWithResponse Read the audit log
 	//
-	// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+	// Newest first. Without the scope `admin` only what was done to one of the caller's own keys, with its id
+	// as `target`. The records form a chain: each holds the hash of the one
 	// before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
 	// `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
 	// Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`
@@ -6905,7 +6928,8 @@ func (c *ClientWithResponses) ApplyDeclarationWithResponse(ctx context.Context, 
 
 // ListAuditWithResponse Read the audit log
 //
-// Newest first, only with the scope `admin`. The records form a chain: each holds the hash of the one
+// Newest first. Without the scope `admin` only what was done to one of the caller's own keys, with its id
+// as `target`. The records form a chain: each holds the hash of the one
 // before (`previousHash`) and its own (`hash`), the SHA-256 of the record as it is shown here, without
 // `hash`, in the canonical form of RFC 8785. So a record that was edited, or left out in the middle, shows.
 // Whoever can write the store could make a whole new chain, or drop its end: keep the `seq` and `hash`

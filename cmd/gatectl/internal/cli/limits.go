@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"encoding"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +17,7 @@ const limitHint = "write TRAFFIC:UNIT:MAX/WINDOW, such as ingest:requests:100/1m
 func parseLimits(words []string) ([]client.Limit, error) {
 	limits, seen := make([]client.Limit, 0, len(words)), make([]limit.Limit, 0, len(words))
 	for _, word := range words {
-		l, err := parseLimit(word)
+		l, err := limit.ParseLimit(word)
 		if err != nil {
 			return nil, misuse(limitHint, "--limit %q: %s", word, err)
 		}
@@ -32,27 +30,6 @@ func parseLimits(words []string) ([]client.Limit, error) {
 		})
 	}
 	return limits, nil
-}
-
-func parseLimit(word string) (l limit.Limit, err error) {
-	on, rest, _ := strings.Cut(word, ":")
-	unit, rest, _ := strings.Cut(rest, ":")
-	highest, window, whole := strings.Cut(rest, "/")
-	if !whole {
-		return l, errors.New("is incomplete")
-	}
-	if l.Max, err = strconv.ParseInt(highest, 10, 64); err != nil {
-		return l, errors.New("max " + quoted(highest) + ": must be a whole number")
-	}
-	for _, part := range []struct {
-		text string
-		into encoding.TextUnmarshaler
-	}{{on, &l.On}, {unit, &l.Unit}, {window, &l.Window}} {
-		if err := part.into.UnmarshalText([]byte(part.text)); err != nil {
-			return l, err
-		}
-	}
-	return l, l.Validate()
 }
 
 // limitText is as the flag takes it.

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/otlpgate/otlpgate/internal/session"
+)
+
+// form is what somebody has filled in, and what is wrong with it.
+type form struct {
+	// Values are by the names of inputs, which are those of the API's fields.
+	Values url.Values
+	// Problem is why it was not carried out; nil on the first showing.
+	Problem *Problem
+	// Once names this showing of the form, so that it is carried out once.
+	Once string
+}
+
+func newForm(values url.Values) form { return form{Values: values, Once: rand.Text()} }
+
+// readForm returns what was sent, and a problem where it cannot be read.
+func readForm(r *http.Request) (form, *Problem) {
+	if err := r.ParseForm(); err != nil {
+		return form{}, &Problem{Status: http.StatusBadRequest, Detail: "The form is too large or broken. Go back and send it again."}
+	}
+	for name, values := range r.PostForm {
+		for i, text := range values { // browsers send CR LF for a line break
+			r.PostForm[name][i] = strings.ReplaceAll(text, "\r\n", "\n")
+		}
+	}
+	return newForm(r.PostForm), nil
+}
+
+// Get returns the text of an input without space around it.
+func (f form) Get(name string) string { return strings.TrimSpace(f.Values.Get(name)) }
+
+// Has reports whether a choice of several was made.
+func (f form) Has(name, choice string) bool {
+	for _, chosen := range f.Values[name] {
+		if chosen == choice {
+			return true
+		}
+	}
+	return false
+}
+
+// Error returns what is wrong with an input, empty where nothing is.
+func (f form) Error(name string) string {
+	if f.Problem == nil {
+		return ""
+	}
+	for _, field := range f.Problem.Fields {
+		if inputOf(field.Place()) == name {
+			return field.Detail
+		}
+	}
+	return ""
+}
+
+// inputOf returns the input that an API's field is filled in with.
+func inputOf(place string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(place, "/"), "/")
+	if name == "preset" {
+		return "scopes"
+	}
+	return name
+}
+
+// list returns the lines of an input, or what is between commas.
+func (f form) list(name string) []string {
+	var list []string
+	for _, part := range strings.FieldsFunc(f.Values.Get(name), func(r rune) bool { return r == '\n' || r == ',' }) {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// countries returns country codes, which are written in capitals.
+func (f form) countries() []string {
+	var list []string
+	for _, code := range f.list("expectedCountries") {
+		list = append(list, strings.ToUpper(code))
+	}
+	return list
+}
+
+// optional returns the text of an input, nil where it is empty.
+func (f form) optional(name string) *string {
+	text := f.Get(name)
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// confirmed reports whether somebody has typed a name, give or take space.
+func confirmed(f form, name string) bool {
+	return strings.Join(strings.Fields(f.Get("confirm")), " ") == strings.Join(strings.Fields(name), " ")
+}
+
+// refused returns the form with what is wrong about a field.
+func (f form) refused(problems ...fieldProblem) form {
+	f.Problem = &Problem{Status: http.StatusBadRequest, Detail: "Nothing was done yet: see what is marked below."}
+	for _, problem := range problems {
+		f.Problem.Fields = append(f.Problem.Fields, problem.field())
+	}
+	return f
+}
+
+// once carries out what must not be done twice, however often the form is sent. It
+// reports false where it has been.
+func (p *pages) once(r *http.Request, f form, do func() error) (first bool, err error) {
+	s, _ := session.FromContext(r.Context())
+	name := f.Get("once")
+	if name == "" || !p.sessions.Spend(s, name) {
+		return false, nil
+	}
+	if err = do(); err != nil {
+		p.sessions.Unspend(s, name)
+	}
+	return true, err
+}
+
+// expirations are the choices of when a key ends, from now.
+var expirations = []struct {
+	Value, Title string
+	After        time.Duration
+}{
+	{"7d", "7 days", 7 * 24 * time.Hour},
+	{"30d", "30 days", 30 * 24 * time.Hour},
+	{"90d", "90 days", 90 * 24 * time.Hour},
+	{"365d", "1 year", 365 * 24 * time.Hour},
+}
+
+// expiry returns when a key is to end, nil for never.
+func (f form) expiry(now time.Time) (*time.Time, *fieldProblem) {
+	choice := f.Get("expires")
+	for _, e := range expirations {
+		if choice == e.Value {
+			end := now.Add(e.After).UTC().Truncate(time.Second)
+			return &end, nil
+		}
+	}
+	if choice != "date" {
+		return nil, nil
+	}
+	day, err := time.Parse(time.DateOnly, f.Get("expiresOn"))
+	if err != nil {
+		return nil, &fieldProblem{"expiresAt", "must be a date, such as " + now.AddDate(1, 0, 0).Format(time.DateOnly)}
+	}
+	end := day.AddDate(0, 0, 1) // the day itself included
+	return &end, nil
+}

@@ -1,0 +1,30 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/otlpgate/otlpgate/internal/admin/client"
+)
+
+// people are the names of users by their ids, as far as pages have asked for them.
+type people struct {
+	api   *apiClient
+	known map[string]client.User
+}
+
+func (p *pages) people() *people { return &people{p.api, map[string]client.User{}} }
+
+// of returns a user. Of one that is deleted, or that the visitor may not see, only
+// the id is known.
+func (p *people) of(ctx context.Context, id string) client.User {
+	if user, ok := p.known[id]; ok {
+		return user
+	}
+	user := client.User{ID: id, Name: id}
+	if answer, err := p.api.GetUserWithResponse(ctx, id); err == nil && answer.StatusCode() == http.StatusOK {
+		user = *answer.JSON200
+	}
+	p.known[id] = user
+	return user
+}

@@ -1,0 +1,76 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/otlpgate/otlpgate/internal/admin/client"
+)
+
+// Problem is why a page cannot be shown, or a form not be carried out.
+type Problem struct {
+	Status     int
+	Code       string // of the API; empty for the pages' own
+	Detail     string // what is wrong and what to do about it
+	Fields     []client.FieldError
+	RetryAfter time.Duration // zero: not known
+}
+
+// problemOf makes a problem of the error of a call.
+func problemOf(err error) *Problem {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return &Problem{Status: e.Status, Code: e.Code, Detail: e.Detail, Fields: e.Errors, RetryAfter: e.RetryAfter}
+	}
+	return &Problem{Status: http.StatusInternalServerError, Detail: "The gate has a defect. Its log says more."}
+}
+
+// failed shows why a call that a page needs failed.
+func (p *pages) failed(w http.ResponseWriter, r *http.Request, err error) {
+	p.refusePage(w, r, problemOf(err))
+}
+
+// problemPage is the data of a page that tells of a problem.
+type problemPage struct {
+	frame
+	Problem *Problem
+	Title   string
+	Seconds int
+}
+
+// refusePage shows a problem. Whose key lets in no more is asked to sign in.
+func (p *pages) refusePage(w http.ResponseWriter, r *http.Request, problem *Problem) {
+	if problem.Status == http.StatusUnauthorized {
+		p.signInAgain(w, r, problem)
+		return
+	}
+	if problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(problem.RetryAfter)))
+	}
+	title := problemTitle(problem.Status)
+	p.render(w, r, problem.Status, "problem", problemPage{
+		frame: p.frame(r, title, ""), Problem: problem, Title: title, Seconds: seconds(problem.RetryAfter),
+	})
+}
+
+// seconds rounds up, lest somebody comes back too early.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+func problemTitle(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusForbidden:
+		return "Not permitted"
+	case http.StatusTooManyRequests:
+		return "Too many requests"
+	case http.StatusServiceUnavailable:
+		return "Not available right now"
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return "Changed meanwhile"
+	case http.StatusInternalServerError:
+		return "Something broke"
+	}
+	return http.StatusText(status)
+}

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/otlpgate/otlpgate/internal/admin/client"
+)
+
+// userList is the data of the page of users.
+type userList struct {
+	frame
+	Users  []client.User
+	Query  string
+	Role   string
+	Active string
+	Next   string // the next page's path; empty on the last
+}
+
+// Filtered reports whether not all are asked for.
+func (l userList) Filtered() bool { return l.Query != "" || l.Role != "" || l.Active != "" }
+
+func (p *pages) listUsers(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	page := userList{frame: p.frame(r, "Users", "/users"), Query: query.Get("q"), Role: query.Get("role"), Active: query.Get("active")}
+	params := &client.ListUsersParams{Q: parameter[string](query, "q"), Role: parameter[client.Role](query, "role"), Cursor: parameter[string](query, "cursor")}
+	if page.Active != "" {
+		active := page.Active == "true"
+		params.Active = &active
+	}
+	answer, err := p.api.ListUsersWithResponse(r.Context(), params)
+	list, err := called(answer, err)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	page.Users, page.Next = list.JSON200.Data, nextPage(r, list.JSON200.NextCursor)
+	p.render(w, r, http.StatusOK, "users", page)
+}
+
+// parameter returns a parameter of a page for a call, nil where it is empty.
+func parameter[T ~string](query url.Values, name string) *T {
+	text := T(query.Get(name))
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// nextPage is the path of the same page with another cursor, empty without one.
+func nextPage(r *http.Request, cursor *string) string {
+	if value(cursor) == "" {
+		return ""
+	}
+	query := r.URL.Query()
+	query.Del("done")
+	query.Set("cursor", *cursor)
+	return r.URL.Path + "?" + query.Encode()
+}
+
+// userPage is the data of the pages of one user.
+type userPage struct {
+	frame
+	form
+	User  *client.User // nil of a new one
+	Roles []permission
+}
+
+// The built-in user and declared ones are what they are.
+
+// Changeable reports whether the pages can change the user.
+func (u userPage) Changeable() bool { return u.Visitor.Admin && !u.User.Declared }
+
+// Deletable reports whether the pages can delete the user.
+func (u userPage) Deletable() bool { return u.Changeable() && !u.User.Builtin }
+
+func (p *pages) newUser(w http.ResponseWriter, r *http.Request) {
+	if !visitorIn(r).Admin {
+		p.refusePage(w, r, &Problem{Status: http.StatusForbidden, Detail: "Only an administrator may create users: ask one."})
+		return
+	}
+	p.showUserForm(w, r, http.StatusOK, "user-new", "Create user", nil, newForm(url.Values{"role": {"member"}}))
+}
+
+func (p *pages) showUserForm(w http.ResponseWriter, r *http.Request, status int, view, title string, user *client.User, f form) {
+	p.render(w, r, status, view, userPage{frame: p.frame(r, title, "/users"), form: f, User: user, Roles: roles})
+}
+
+func (p *pages) createUser(w http.ResponseWriter, r *http.Request) {
+	f, problem := readForm(r)
+	if problem != nil {
+		p.refusePage(w, r, problem)
+		return
+	}
+	role := client.Role(f.Get("role"))
+	answer, err := p.api.CreateUserWithResponse(r.Context(), client.UserCreate{Email: f.optional("email"), Name: f.optional("name"), Role: &role})
+	made, err := called(answer, err)
+	if err != nil {
+		f.Problem = problemOf(err)
+		p.showUserForm(w, r, f.Problem.Status, "user-new", "Create user", nil, f)
+		return
+	}
+	http.Redirect(w, r, userPath(made.JSON201.ID)+"?done=user-created", http.StatusSeeOther)
+}
+
+func userPath(id string) string { return "/users/" + url.PathEscape(id) }
+
+func (p *pages) visibleUser(r *http.Request) (*client.GetUserResponse, error) {
+	answer, err := p.api.GetUserWithResponse(r.Context(), r.PathValue("id"))
+	return called(answer, err)
+}
+
+func (p *pages) showUser(w http.ResponseWriter, r *http.Request) {
+	found, err := p.visibleUser(r)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	u := found.JSON200
+	values := url.Values{"name": {u.Name}, "email": {value(u.Email)}, "role": {string(u.Role)}, "version": {found.Headers200.ETag}}
+	if u.Active {
+		values.Set("active", "true")
+	}
+	p.showUserForm(w, r, http.StatusOK, "user", u.Name, u, newForm(values))
+}
+
+func (p *pages) updateUser(w http.ResponseWriter, r *http.Request) {
+	f, problem := readForm(r)
+	if problem != nil {
+		p.refusePage(w, r, problem)
+		return
+	}
+	found, err := p.visibleUser(r)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	u := found.JSON200
+	answer, err := p.api.UpdateUserWithResponse(r.Context(), u.ID, &client.UpdateUserParams{IfMatch: f.optional("version")}, userPatch(f, u))
+	if _, err = called(answer, err); err != nil {
+		f.Problem = problemOf(err)
+		if f.Problem.Status == http.StatusPreconditionFailed {
+			f.Problem.Detail = "Somebody else has changed this user since you opened it, and nothing was saved. Save again to overwrite that."
+			f.Values.Set("version", found.Headers200.ETag)
+		}
+		p.showUserForm(w, r, f.Problem.Status, "user", u.Name, u, f)
+		return
+	}
+	http.Redirect(w, r, userPath(u.ID)+"?done=user-updated", http.StatusSeeOther)
+}
+
+// userPatch holds what the form changes. The built-in user's form has neither role
+// nor state.
+func userPatch(f form, u *client.User) client.UserPatch {
+	var patch client.UserPatch
+	if name := f.Get("name"); name != u.Name {
+		patch.Name = &name
+	}
+	if email := f.Get("email"); email != value(u.Email) {
+		patch.Email = nullable.NewNullNullable[string]()
+		if email != "" {
+			patch.Email.Set(email)
+		}
+	}
+	if u.Builtin {
+		return patch
+	}
+	if role := client.Role(f.Get("role")); role != u.Role {
+		patch.Role = &role
+	}
+	if active := f.Get("active") == "true"; active != u.Active {
+		patch.Active = &active
+	}
+	return patch
+}
+
+func (p *pages) confirmDeleteUser(w http.ResponseWriter, r *http.Request) {
+	found, err := p.visibleUser(r)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	p.showUserForm(w, r, http.StatusOK, "user-delete", "Delete "+found.JSON200.Name, found.JSON200, newForm(url.Values{}))
+}
+
+// deleteUser deletes a user for whoever has typed the name.
+func (p *pages) deleteUser(w http.ResponseWriter, r *http.Request) {
+	f, problem := readForm(r)
+	if problem != nil {
+		p.refusePage(w, r, problem)
+		return
+	}
+	found, err := p.visibleUser(r)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	u := found.JSON200
+	if !confirmed(f, u.Name) {
+		f = f.refused(fieldProblem{"confirm", "must be the name of the user, as it is written above"})
+		p.showUserForm(w, r, http.StatusBadRequest, "user-delete", "Delete "+u.Name, u, f)
+		return
+	}
+	answer, err := p.api.DeleteUserWithResponse(r.Context(), u.ID, nil)
+	if _, err = called(answer, err); err != nil {
+		f.Problem = problemOf(err)
+		p.showUserForm(w, r, f.Problem.Status, "user-delete", "Delete "+u.Name, u, f)
+		return
+	}
+	http.Redirect(w, r, "/users?done=user-deleted", http.StatusSeeOther)
+}
