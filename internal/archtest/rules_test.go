@@ -94,6 +94,14 @@ var rules = []rule{
 		"internal/limit", "internal/snippet", "internal/store", "internal/store/badgerstore", "internal/declaration", "cmd/gatectl/...",
 	}},
 
+	// Directories to show and to measure: what the collector does, done beforehand,
+	// and so with its backends.
+	{pkg: "internal/demo", may: []string{
+		"internal/access", "internal/accesslog", "internal/alert", "internal/audit", "internal/credential", "internal/declaration", "internal/identity",
+		"internal/insight", "internal/kv/badgerkv", "internal/limit", "internal/provision", "internal/store", "internal/store/badgerstore", "internal/usage",
+	}},
+	{pkg: "internal/demo/cmd/seed", may: []string{"internal/demo"}},
+
 	// Tests of the whole, and what only tests use.
 	{pkg: "internal/e2e"},
 	{pkg: "internal/scripttest"},
