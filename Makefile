@@ -19,10 +19,13 @@ DIST := build/otlpgate
 # All that may end up in a binary: code, and what it embeds.
 SOURCES := $(sort $(shell find cmd extension internal processor -type f \
 	! -name '*_test.go' ! -path '*/testdata/*' ! -path '*/otlpgate-data/*' \
-	! -path 'internal/tools/*' ! -path 'internal/archtest/*' 2>/dev/null))
+	! -path 'internal/tools/*' ! -path 'internal/archtest/*' ! -path 'internal/demo/*' 2>/dev/null))
 
 # Where the end-to-end tests keep the JavaScript exporters that they drive.
 JS := testdata/js
+
+# The storage directory that the demo has.
+DEMO_DATA ?= build/demo-data
 
 FUZZTIME ?= 10s
 BENCH ?= .
@@ -38,6 +41,17 @@ build: bin/otlpgate bin/gatectl ## build bin/otlpgate and bin/gatectl
 .PHONY: run
 run: build ## start bin/otlpgate with testdata/quickstart.yaml
 	exec bin/otlpgate --config testdata/quickstart.yaml
+
+# What is there is kept: remove $(DEMO_DATA) to have it made anew, up to date.
+.PHONY: demo
+demo: build ## start bin/otlpgate with testdata/demo.yaml, on demo data
+	[[ -e $(DEMO_DATA)/WATERMARK ]] || $(MAKE) --no-print-directory demo-data
+	export DEMO_DATA=$(DEMO_DATA)
+	exec bin/otlpgate --config testdata/demo.yaml
+
+.PHONY: demo-data
+demo-data: ## make a storage directory that looks like a company's (DEMO_DATA=directory)
+	$(GO) run ./internal/demo/cmd/seed --directory $(DEMO_DATA)
 
 # By default each process with the race detector waits a second before it ends,
 # for the sake of goroutines that still race; tests that start hundreds of
