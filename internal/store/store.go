@@ -27,7 +27,8 @@ var (
 // Implementations MUST be safe for concurrent use; MUST have made a write
 // durable before they return; MUST write the record, its indexes and the audit
 // record in one transaction; MUST assign Revision and the audit record's Seq
-// and hashes (Audit.Sealed), one record after the other;
+// and hashes (Audit.Sealed), one record after the other, and as its Target the id
+// of the changed record, so that whoever follows the log learns of every change;
 // MUST keep and return records in their normal form (Key.Normal, User.Normal,
 // Audit.Normal) and refuse those that have none with ErrInvalid; and MUST never
 // delete a key record, since a backend that loses a deletion would bring a

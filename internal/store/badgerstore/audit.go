@@ -20,8 +20,9 @@ func (s *Store) AppendAudit(ctx context.Context, audit store.Audit) (store.Audit
 	return appended, nil
 }
 
-// putAudit stages the audit record of a change of another record.
-func (c *change) putAudit(audit store.Audit) error {
+// putAudit stages the audit record of a change of the record with that id.
+func (c *change) putAudit(id string, audit store.Audit) error {
+	audit.Target = id
 	_, err := c.appendAudit(audit)
 	return err
 }

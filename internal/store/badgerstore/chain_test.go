@@ -138,7 +138,7 @@ func TestRefusedChangesLeaveTheChainWhole(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := s.write(ctx, func(c *change) error {
 			defer cancel()
-			return c.putAudit(storetest.Audit("key.create", ""))
+			return c.putAudit("", storetest.Audit("key.create", ""))
 		})
 		require.ErrorIs(t, err, context.Canceled)
 		edit(t, s, 1, func(k *store.Key) { k.Name += "x" })
@@ -153,7 +153,7 @@ func TestFailedBatchLeavesTheChainWhole(t *testing.T) {
 	create(t, s, 1)
 	err := s.write(t.Context(), func(c *change) error {
 		c.put(make([]byte, 1<<17), nil) // longer than Badger takes
-		return c.putAudit(storetest.Audit("key.create", ""))
+		return c.putAudit("", storetest.Audit("key.create", ""))
 	})
 	require.Error(t, err)
 	require.NoError(t, s.writable())

@@ -134,7 +134,7 @@ func (c *change) writeKey(old, key *store.Key, audit store.Audit) error {
 		return err
 	}
 	c.listKey(old, key)
-	return c.putAudit(audit)
+	return c.putAudit(key.ID, audit)
 }
 
 // indexDigests claims the digests that key has and old has not, and gives up

@@ -102,7 +102,7 @@ func (c *change) writeUser(old, user *store.User, audit store.Audit) error {
 	if err := c.putRecord(userKey(user.ID), user); err != nil {
 		return err
 	}
-	return c.putAudit(audit)
+	return c.putAudit(user.ID, audit)
 }
 
 // holdsEmail reports whether others may not take the user's email.

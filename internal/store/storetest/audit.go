@@ -30,6 +30,22 @@ var auditTests = map[string]func(*testing.T, store.Store){
 			require.Equal(t, want, got)
 		}
 	},
+	"a record of a change names what was changed, whatever it was given": func(t *testing.T, s store.Store) {
+		create, update := Audit("create", "another"), Audit("update", "")
+		_, err := s.CreateKey(t.Context(), Key(1), create)
+		require.NoError(t, err)
+		_, err = s.CreateUser(t.Context(), User(1), create)
+		require.NoError(t, err)
+		_, err = s.UpdateKey(t.Context(), Key(1).ID, func(*store.Key) (store.Audit, error) { return update, nil })
+		require.NoError(t, err)
+		_, err = s.UpdateUser(t.Context(), User(1).ID, func(*store.User) (store.Audit, error) { return update, nil })
+		require.NoError(t, err)
+		var targets []string
+		for _, a := range allAudit(t, s, store.AuditFilter{}, 0) {
+			targets = append(targets, a.Target)
+		}
+		require.Equal(t, []string{User(1).ID, Key(1).ID, User(1).ID, Key(1).ID}, targets)
+	},
 	"each record holds the hash of the one before": func(t *testing.T, s store.Store) {
 		createKey(t, s, Key(1))
 		updateKey(t, s, Key(1).ID, revoke)
@@ -98,7 +114,7 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		require.Equal(t, len(unusualTexts), requireWholeAudit(t, s))
 	},
 	"a change and its record are written together or not at all": func(t *testing.T, s store.Store) {
-		bad := Audit("key.create", "a\x00b")
+		bad := Audit("a\x00b", Key(1).ID)
 		_, err := s.CreateKey(t.Context(), Key(1), bad)
 		require.ErrorIs(t, err, store.ErrInvalid)
 		_, err = s.Key(t.Context(), Key(1).ID)

@@ -76,6 +76,12 @@ func (m *memory) record(ctx context.Context, audit store.Audit) (uint64, error) 
 	return audit.Seq, nil
 }
 
+// recordOf is record for the change of the record with that id.
+func (m *memory) recordOf(ctx context.Context, id string, audit store.Audit) (uint64, error) {
+	audit.Target = id
+	return m.record(ctx, audit)
+}
+
 func copyKey(k store.Key) store.Key {
 	k, _ = k.Normal()
 	return k
@@ -100,7 +106,7 @@ func (m *memory) CreateKey(ctx context.Context, key store.Key, audit store.Audit
 		if _, taken := m.keys[key.ID]; taken || m.digestTaken(key) {
 			return store.ErrExists
 		}
-		if key.Revision, err = m.record(ctx, audit); err == nil {
+		if key.Revision, err = m.recordOf(ctx, key.ID, audit); err == nil {
 			m.keys[key.ID] = copyKey(key)
 		}
 		return err
@@ -130,7 +136,7 @@ func (m *memory) UpdateKey(ctx context.Context, id string, edit func(*store.Key)
 		if m.digestTaken(key) {
 			return store.ErrExists
 		}
-		if key.Revision, err = m.record(ctx, audit); err == nil {
+		if key.Revision, err = m.recordOf(ctx, key.ID, audit); err == nil {
 			m.keys[id] = copyKey(key)
 			m.forgetUses(old, key)
 		}
@@ -207,7 +213,7 @@ func (m *memory) CreateUser(ctx context.Context, user store.User, audit store.Au
 		if _, taken := m.users[user.ID]; taken || m.emailTaken(user) {
 			return store.ErrExists
 		}
-		if user.Revision, err = m.record(ctx, audit); err == nil {
+		if user.Revision, err = m.recordOf(ctx, user.ID, audit); err == nil {
 			m.users[user.ID] = user
 		}
 		return err
@@ -237,7 +243,7 @@ func (m *memory) UpdateUser(ctx context.Context, id string, edit func(*store.Use
 		if m.emailTaken(user) {
 			return store.ErrExists
 		}
-		if user.Revision, err = m.record(ctx, audit); err == nil {
+		if user.Revision, err = m.recordOf(ctx, user.ID, audit); err == nil {
 			m.users[id] = user
 		}
 		return err
