@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -32,4 +33,7 @@ type Uses interface {
 	// no error. What was kept of a secret is dropped with it, but one told late
 	// may be of a secret that the key has no more.
 	LastUses(ctx context.Context, keyID string) ([]Use, error)
+	// AllUses walks what is kept of the secrets of all keys, in no order, up to
+	// the first error. Whoever walks must not hold it up, nor call the store.
+	AllUses(ctx context.Context) iter.Seq2[Use, error]
 }

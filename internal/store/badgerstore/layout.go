@@ -113,6 +113,15 @@ func usePrefix(id string) []byte {
 
 func useKey(id string, ref store.SecretRef) []byte { return append(usePrefix(id), ref[:]...) }
 
+// splitUseKey takes apart what useKey has put together.
+func splitUseKey(key []byte) (id string, ref store.SecretRef, ok bool) {
+	if len(key) < 2 || len(key) != 2+int(key[1])+len(ref) {
+		return "", ref, false
+	}
+	idEnd := len(key) - len(ref)
+	return string(key[2:idEnd]), store.SecretRef(key[idEnd:]), true
+}
+
 func statePrefix(state byte) []byte { return []byte{stateFamily, state} }
 
 func stateOf(k *store.Key) byte {

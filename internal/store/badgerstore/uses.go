@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -44,19 +45,40 @@ func (v *snapshot) uses(ctx context.Context, keyID string) ([]store.Use, error) 
 	var uses []store.Use
 	prefix := usePrefix(keyID)
 	err := v.walk(ctx, scan{prefix: prefix, collect: true}, func(ref, value []byte) (bool, error) {
-		key := join(prefix, ref)
-		payload, err := unseal(key, value)
-		if err == nil && len(ref) != len(store.SecretRef{}) {
-			err = errors.New("is not of a secret")
-		}
-		if err != nil {
-			return false, v.damaged(key, err)
-		}
-		at, err := v.useTime(key, payload)
-		uses = append(uses, store.Use{KeyID: keyID, Secret: store.SecretRef(ref), At: at})
+		use, err := v.use(join(prefix, ref), value)
+		uses = append(uses, use)
 		return true, err
 	})
 	return uses, err
+}
+
+// AllUses implements store.Uses.
+func (s *Store) AllUses(ctx context.Context) iter.Seq2[store.Use, error] {
+	return func(yield func(store.Use, error) bool) {
+		err := s.view(ctx, func(v *snapshot) error {
+			return v.walk(ctx, scan{prefix: []byte{useFamily}, collect: true}, func(rest, value []byte) (bool, error) {
+				use, err := v.use(join([]byte{useFamily}, rest), value)
+				return err == nil && yield(use, nil), err
+			})
+		})
+		if err != nil {
+			yield(store.Use{}, fmt.Errorf("read all last uses: %w", err))
+		}
+	}
+}
+
+// use reads an entry of the family.
+func (v *snapshot) use(key, value []byte) (store.Use, error) {
+	payload, err := unseal(key, value)
+	id, ref, ok := splitUseKey(key)
+	if err == nil && !ok {
+		err = errors.New("is not of a secret")
+	}
+	if err != nil {
+		return store.Use{}, v.damaged(key, err)
+	}
+	at, err := v.useTime(key, payload)
+	return store.Use{KeyID: id, Secret: ref, At: at}, err
 }
 
 func (v *snapshot) useTime(key, payload []byte) (time.Time, error) {

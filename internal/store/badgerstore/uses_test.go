@@ -108,6 +108,9 @@ func TestDamagedUsesAreDamage(t *testing.T) {
 		_, err := s.LastUses(t.Context(), key)
 		require.ErrorIs(t, err, ErrDamaged, key)
 	}
+	for _, err := range s.AllUses(t.Context()) {
+		require.ErrorIs(t, err, ErrDamaged, "a walk ends at its first error, and skips nothing")
+	}
 	for _, key := range []string{"short", "elsewhere", "unsealed"} {
 		err := s.KeepUses(t.Context(), []store.Use{{KeyID: key, Secret: ref, At: time.Now()}})
 		require.ErrorIs(t, err, ErrDamaged, key)

@@ -29,6 +29,7 @@ func operations(ctx context.Context, s store.Store) map[string]error {
 	_, errs["AppendAudit"] = s.AppendAudit(ctx, Audit("key.create", ""))
 	errs["KeepUses"] = s.KeepUses(ctx, []store.Use{use(1, 1, epoch)})
 	_, errs["LastUses"] = s.LastUses(ctx, Key(1).ID)
+	_, errs["AllUses"] = allUses(ctx, s)
 	_, errs["ListAudit"] = s.ListAudit(ctx, store.AuditFilter{}, store.Page{})
 	return errs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -352,6 +353,24 @@ func (m *memory) LastUses(ctx context.Context, keyID string) (uses []store.Use, 
 		return nil
 	})
 	return uses, err
+}
+
+func (m *memory) AllUses(ctx context.Context) iter.Seq2[store.Use, error] {
+	return func(yield func(store.Use, error) bool) {
+		err := m.locked(ctx, "read all last uses", func() error {
+			for _, uses := range m.uses {
+				for _, u := range uses {
+					if !yield(u, nil) {
+						return nil
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(store.Use{}, err)
+		}
+	}
 }
 
 // forgetUses drops those of the secrets that a key has given up.

@@ -263,4 +263,9 @@ func (m *model) lastUses(t *rapid.T) {
 	got, err := m.real.LastUses(m.ctx, id)
 	sameClass(t, wantErr, err)
 	require.Equal(t, sortedUses(want), sortedUses(got))
+	all, err := allUses(m.ctx, m.want)
+	require.NoError(t, err)
+	allGot, err := allUses(m.ctx, m.real)
+	require.NoError(t, err)
+	require.Equal(t, sortedUses(all), sortedUses(allGot))
 }

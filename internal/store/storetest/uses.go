@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +32,9 @@ func requireUses(t testing.TB, s store.Store, want ...store.Use) {
 }
 
 func sortedUses(uses []store.Use) []store.Use {
-	return slices.SortedFunc(slices.Values(uses), func(a, b store.Use) int { return strings.Compare(string(a.Secret[:]), string(b.Secret[:])) })
+	return slices.SortedFunc(slices.Values(uses), func(a, b store.Use) int {
+		return cmp.Or(strings.Compare(a.KeyID, b.KeyID), strings.Compare(string(a.Secret[:]), string(b.Secret[:])))
+	})
 }
 
 func requireNoUses(t testing.TB, s store.Store, keyID string) {
@@ -39,6 +42,26 @@ func requireNoUses(t testing.TB, s store.Store, keyID string) {
 	got, err := s.LastUses(t.Context(), keyID)
 	require.NoError(t, err)
 	require.Empty(t, got)
+}
+
+// requireAllUses checks that these are all that is kept.
+func requireAllUses(t testing.TB, s store.Store, want ...store.Use) {
+	t.Helper()
+	got, err := allUses(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, sortedUses(want), sortedUses(got))
+}
+
+// allUses returns what a walk gives up to its first error.
+func allUses(ctx context.Context, s store.Store) ([]store.Use, error) {
+	var all []store.Use
+	for use, err := range s.AllUses(ctx) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, use)
+	}
+	return all, nil
 }
 
 var useTests = map[string]func(*testing.T, store.Store){
@@ -70,6 +93,22 @@ var useTests = map[string]func(*testing.T, store.Store){
 		for _, id := range []string{"", "l", strings.Repeat("k", 256), strings.Repeat("k", 257)} {
 			requireNoUses(t, s, id)
 		}
+	},
+	"all uses are walked": func(t *testing.T, s store.Store) {
+		requireAllUses(t, s)
+		want := []store.Use{use(1, 1, at(1)), use(1, 2, at(2)), use(2, 1, at(3))}
+		for i, id := range []string{"", "k", strings.Repeat("k", 255)} { // with and without a record
+			want = append(want, store.Use{KeyID: id, Secret: Digest(i).Ref(), At: at(i)})
+		}
+		createKey(t, s, Key(1))
+		keepUses(t, s, want...)
+		requireAllUses(t, s, want...)
+		for n := range s.AllUses(t.Context()) { // may end early
+			require.NotEmpty(t, n.Secret)
+			break
+		}
+		updateKey(t, s, Key(1).ID, func(k *store.Key) { k.Secrets = nil })
+		requireAllUses(t, s, want[1:]...)
 	},
 	"times keep their microseconds": func(t *testing.T, s store.Store) {
 		keepUses(t, s, use(1, 1, time.Date(2026, 1, 2, 3, 4, 5, 987_654_321, time.FixedZone("", -3600))))
@@ -109,6 +148,7 @@ var useTests = map[string]func(*testing.T, store.Store){
 			all = append(all, use(n%1000, n/1000, at(n)))
 		}
 		keepUses(t, s, all...)
+		requireAllUses(t, s, all...)
 		slices.SortStableFunc(all, func(a, b store.Use) int { return cmp.Compare(a.KeyID, b.KeyID) })
 		for of := range slices.Chunk(all, 5) {
 			requireUses(t, s, of...)
