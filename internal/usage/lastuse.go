@@ -137,6 +137,15 @@ func (s *shard) of(keyID string) []store.Use {
 	return uses
 }
 
+// Unkept returns the uses that the keeper has not been told of yet, in no order.
+func (l *LastUses) Unkept() []store.Use {
+	var news []store.Use
+	for i := range l.shards {
+		news, _ = l.shards[i].collect(news, nil)
+	}
+	return news
+}
+
 // Flush hands what is new to the keeper, and forgets what has not been used for
 // a minute. What the keeper did not take is tried again by the next Flush.
 func (l *LastUses) Flush(ctx context.Context, now time.Time) error {

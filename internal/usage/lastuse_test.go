@@ -97,6 +97,27 @@ func TestWhatCouldNotBeKeptIsTriedAgain(t *testing.T) {
 	assert.Equal(t, map[byte]time.Time{1: epoch}, latest(t, NewLastUses(k), "a"))
 }
 
+func TestWhatTheKeeperDoesNotKnowIsUnkept(t *testing.T) {
+	k := newKeeper()
+	l := NewLastUses(k)
+	assert.Empty(t, l.Unkept())
+	l.Used(key("a", 1), epoch)
+	l.Used(key("b", 2), epoch)
+	want := []store.Use{
+		{KeyID: "a", Secret: store.SecretRef{1}, At: epoch},
+		{KeyID: "b", Secret: store.SecretRef{2}, At: epoch},
+	}
+	assert.ElementsMatch(t, want, l.Unkept())
+	k.err = errors.New("disk on fire")
+	require.Error(t, l.Flush(t.Context(), epoch))
+	assert.ElementsMatch(t, want, l.Unkept())
+	k.err = nil
+	require.NoError(t, l.Flush(t.Context(), epoch))
+	assert.Empty(t, l.Unkept())
+	l.Used(key("b", 2), epoch.Add(time.Second))
+	assert.Equal(t, []store.Use{{KeyID: "b", Secret: store.SecretRef{2}, At: epoch.Add(time.Second)}}, l.Unkept())
+}
+
 func TestIdleSecretsAreForgottenFromMemoryAlone(t *testing.T) {
 	k := newKeeper()
 	l := NewLastUses(k)
