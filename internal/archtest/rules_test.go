@@ -51,6 +51,7 @@ var rules = []rule{
 	// What is done with them.
 	{pkg: "internal/keyring", may: []string{"internal/credential", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/usage", may: []string{"internal/access", "internal/identity", "internal/kv", "internal/kv/packed", "internal/store"}},
+	{pkg: "internal/catalog", may: []string{"internal/identity", "internal/store", "internal/store/cursor"}},
 	{pkg: "internal/audit", may: []string{"internal/clientip", "internal/identity", "internal/store", "internal/limit"}},
 	{pkg: "internal/declaration", may: []string{
 		"internal/credential", "internal/clientip", "internal/identity", "internal/store", "internal/limit",
@@ -65,7 +66,7 @@ var rules = []rule{
 
 	// The admin API.
 	{pkg: "internal/admin", may: []string{
-		"internal/access", "internal/accesslog", "internal/admin/...", "internal/alert", "internal/audit", "internal/clientip", "internal/credential", "internal/declaration",
+		"internal/access", "internal/accesslog", "internal/admin/...", "internal/alert", "internal/audit", "internal/catalog", "internal/clientip", "internal/credential", "internal/declaration",
 		"internal/identity", "internal/keyring", "internal/limit", "internal/provision", "internal/session", "internal/store", "internal/throttle", "internal/usage",
 	}},
 	// The pages see the API as any client does, and of the rest values alone.
@@ -74,7 +75,7 @@ var rules = []rule{
 		"internal/limit", "internal/session", "internal/snippet",
 	}},
 	{pkg: "internal/admin/web/chart"},
-	{pkg: "internal/admin/api", may: []string{"internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
+	{pkg: "internal/admin/api", may: []string{"internal/catalog", "internal/declaration", "internal/identity", "internal/limit", "internal/store"}},
 	{pkg: "internal/admin/client"},
 
 	// The components. Only the extension knows which backends there are.

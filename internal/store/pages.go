@@ -10,6 +10,11 @@ type KeyLister interface {
 	ListKeys(ctx context.Context, filter KeyFilter, page Page) (KeyPage, error)
 }
 
+// UserLister is the part of Users that AllUsers needs.
+type UserLister interface {
+	ListUsers(ctx context.Context, filter UserFilter, page Page) (UserPage, error)
+}
+
 // AllKeys walks the keys of every page, up to the first error.
 func AllKeys(ctx context.Context, s KeyLister, filter KeyFilter) iter.Seq2[Key, error] {
 	return allPages(func(page Page) ([]Key, string, error) {
@@ -19,7 +24,7 @@ func AllKeys(ctx context.Context, s KeyLister, filter KeyFilter) iter.Seq2[Key, 
 }
 
 // AllUsers walks the users of every page, up to the first error.
-func AllUsers(ctx context.Context, s Users, filter UserFilter) iter.Seq2[User, error] {
+func AllUsers(ctx context.Context, s UserLister, filter UserFilter) iter.Seq2[User, error] {
 	return allPages(func(page Page) ([]User, string, error) {
 		found, err := s.ListUsers(ctx, filter, page)
 		return found.Users, found.Next, err
