@@ -14,6 +14,7 @@ import (
 
 	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/admin/api"
+	"github.com/otlpgate/otlpgate/internal/catalog"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -41,6 +42,9 @@ type Options struct {
 	// Store keeps the keys. A write MUST have taken effect for every later
 	// request, caches included, when it returns. Required.
 	Store store.Store
+	// Catalog lists the keys of Store. Nil means one that knows nothing of uses
+	// which Store has not been told of.
+	Catalog *catalog.Catalog
 	// Door judges the keys of callers. Required.
 	Door Door
 	// Visitors knows the people who use the pages. Nil means that there are none.
@@ -89,6 +93,7 @@ type Options struct {
 // service holds what the handlers need. Safe for concurrent use.
 type service struct {
 	store         store.Store
+	catalog       *catalog.Catalog
 	door          Door
 	format        credential.Format
 	plans         *limit.Plans
@@ -123,7 +128,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s := &service{
-		store: o.Store, door: o.Door, format: o.Format,
+		store: o.Store, catalog: o.Catalog, door: o.Door, format: o.Format,
 		plans: o.Plans, state: o.State, lastUses: o.LastUses, ready: o.Ready,
 		recordCall: o.Record, usage: o.Usage, accessLog: o.AccessLog, alerts: o.Alerts,
 		backup: o.Backup, backupRecords: o.BackupRecords, lifetime: o.Lifetime,
@@ -150,6 +155,9 @@ func (o Options) validate() error {
 }
 
 func (s *service) fillDefaults() {
+	if s.catalog == nil {
+		s.catalog = catalog.New(catalog.Options{Source: s.store})
+	}
 	if s.lastUses == nil {
 		s.lastUses = s.store.LastUses
 	}

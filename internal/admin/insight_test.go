@@ -66,7 +66,7 @@ func (b *books) alertsOf(keys store.Store) *alert.Runner {
 	return b.alerts
 }
 
-func ofAnswer[T any](t *testing.T, a answer) T {
+func ofAnswer[T any](t testing.TB, a answer) T {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	var value T

@@ -10,47 +10,6 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store"
 )
 
-// ListKeys implements api.StrictServerInterface.
-func (s *service) ListKeys(ctx context.Context, request api.ListKeysRequestObject) (api.ListKeysResponseObject, error) {
-	c, now := callerIn(ctx), s.now()
-	if err := mayManageKeys(c); err != nil {
-		return nil, err
-	}
-	p := request.Params
-	filter, some := narrowFilter(c, store.KeyFilter{
-		Status: value(p.Status), Type: value(p.Type), OwnerID: value(p.OwnerID), Query: value(p.Q), Now: now,
-	})
-	if !some {
-		return api.ListKeys200JSONResponse{Data: []api.Key{}}, nil
-	}
-	page, err := s.store.ListKeys(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
-	if err != nil {
-		return nil, fromStore("list keys", err)
-	}
-	owners := map[string]*store.User{}
-	list := api.ListKeys200JSONResponse{Data: make([]api.Key, 0, len(page.Keys)), NextCursor: orNull(page.Next)}
-	for i := range page.Keys {
-		owner, err := s.cachedOwner(ctx, owners, &page.Keys[i])
-		if err != nil {
-			return nil, err
-		}
-		list.Data = append(list.Data, s.viewWithUses(ctx, &page.Keys[i], owner, now))
-	}
-	return list, nil
-}
-
-// cachedOwner reads each owner of a page once.
-func (s *service) cachedOwner(ctx context.Context, known map[string]*store.User, k *store.Key) (*store.User, error) {
-	if owner, ok := known[k.OwnerID]; ok {
-		return owner, nil
-	}
-	owner, err := s.owner(ctx, k)
-	if err == nil {
-		known[k.OwnerID] = owner
-	}
-	return owner, err
-}
-
 // GetKey implements api.StrictServerInterface.
 func (s *service) GetKey(ctx context.Context, request api.GetKeyRequestObject) (api.GetKeyResponseObject, error) {
 	key, owner, err := s.visibleKey(ctx, request.ID)

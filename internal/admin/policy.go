@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/catalog"
 	"github.com/otlpgate/otlpgate/internal/credential"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -63,7 +64,7 @@ func seesKey(c caller, k *store.Key) bool {
 
 // narrowFilter confines a listing to the keys that the caller sees. It reports
 // false where nothing can be left.
-func narrowFilter(c caller, f store.KeyFilter) (store.KeyFilter, bool) {
+func narrowFilter(c caller, f catalog.Filter) (catalog.Filter, bool) {
 	if c.admin() {
 		return f, true
 	}

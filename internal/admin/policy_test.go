@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otlpgate/otlpgate/internal/catalog"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -160,10 +161,10 @@ func TestPolicyOfAUserSeesItsOwnKeysAlone(t *testing.T) {
 	assert.False(t, p.sees(holder{owner: "bob"}))
 	assert.False(t, p.sees(holder{system: true}))
 
-	f, some := narrowFilter(p.caller, store.KeyFilter{Query: "x"})
-	assert.Equal(t, store.KeyFilter{Query: "x", OwnerID: "ada"}, f)
+	f, some := narrowFilter(p.caller, catalog.Filter{Query: "x"})
+	assert.Equal(t, catalog.Filter{Query: "x", OwnerID: "ada"}, f)
 	assert.True(t, some)
-	_, some = narrowFilter(p.caller, store.KeyFilter{OwnerID: "bob"})
+	_, some = narrowFilter(p.caller, catalog.Filter{OwnerID: "bob"})
 	assert.False(t, some)
 }
 

@@ -30,8 +30,8 @@ func TestOthersKeysAnswerLikeNone(t *testing.T) {
 	}
 	list := h.get(ada, "/api-keys")
 	assert.NotContains(t, list.body, bobs)
-	assert.JSONEq(t, `{"data":[],"nextCursor":null}`, h.get(ada, "/api-keys?ownerId=bob").body)
-	assert.JSONEq(t, `{"data":[],"nextCursor":null}`, h.get(ada, "/api-keys?type=system").body)
+	assert.JSONEq(t, `{"data":[],"total":0,"offset":0,"nextCursor":null,"prevCursor":null}`, h.get(ada, "/api-keys?ownerId=bob").body)
+	assert.JSONEq(t, `{"data":[],"total":0,"offset":0,"nextCursor":null,"prevCursor":null}`, h.get(ada, "/api-keys?type=system").body)
 	nobody := h.create(ada, `{"name":"k","ownerId":"nobody","scopes":["traces:write"]}`)
 	assert.Equal(t, "Forbidden not_permitted", nobody.code(t))
 	assert.Equal(t, nobody.body, h.create(ada, `{"name":"k","ownerId":"bob","scopes":["traces:write"]}`).body, "no oracle for users")

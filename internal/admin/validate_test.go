@@ -125,7 +125,7 @@ func TestScopesAboveTheRoleAreRefusedInAPatch(t *testing.T) {
 
 func TestBrokenRulesOfAListingAreNamed(t *testing.T) {
 	h := newHarness(t)
-	const known = "known are cursor, limit, ownerId, q, status, type"
+	const known = "known are cursor, environment, limit, ownerId, plan, q, sort, status, type"
 	for query, want := range map[string]string{
 		"?status=gone":                   "status: must be one of active, expired, revoked, disabled",
 		"?type=":                         "type: must be one of user, system",

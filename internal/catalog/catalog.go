@@ -57,12 +57,7 @@ func New(o Options) *Catalog {
 
 // Warm reads the keys ahead of the first listing. It stops with its context, whose
 // error it returns; the next listing starts again.
-func (c *Catalog) Warm(ctx context.Context) error {
-	if err := c.refresh(ctx); err != nil {
-		return fmt.Errorf("read keys to list: %w", err)
-	}
-	return nil
-}
+func (c *Catalog) Warm(ctx context.Context) error { return c.refresh(ctx) }
 
 // List returns a page of the keys as they are now, all changes included that were
 // acknowledged before. A key that exists throughout a listing, passes its filter
@@ -71,16 +66,8 @@ func (c *Catalog) Warm(ctx context.Context) error {
 //
 // The first call reads all keys, which takes seconds where there are many; those
 // that come meanwhile wait for it. The error of a cursor of another listing is
-// store.ErrBadCursor.
+// store.ErrBadCursor; those of the source are returned as they are.
 func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
-	page, err := c.list(ctx, &l)
-	if err != nil {
-		return Page{}, fmt.Errorf("list keys: %w", err)
-	}
-	return page, nil
-}
-
-func (c *Catalog) list(ctx context.Context, l *Listing) (Page, error) {
 	o, err := l.ordering()
 	if err != nil {
 		return Page{}, err
@@ -99,7 +86,7 @@ func (c *Catalog) list(ctx context.Context, l *Listing) (Page, error) {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.index.list(l, o, from), nil
+	return c.index.list(&l, o, from), nil
 }
 
 // refresh brings the catalog up to the newest change.
@@ -133,7 +120,7 @@ func (c *Catalog) update(ctx context.Context, f func() error) error {
 	select {
 	case c.updating <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("wait for the keys to be read: %w", ctx.Err())
 	}
 	defer func() { <-c.updating }() // deferred, since the source may panic
 	err := f()

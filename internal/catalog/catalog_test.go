@@ -86,7 +86,7 @@ func TestKeysNeverUsedOrNeverExpiringAreAtTheEndsOfTheirOrders(t *testing.T) {
 
 func TestAnUnknownSortIsRefused(t *testing.T) {
 	_, err := catalog.New(catalog.Options{Source: storetest.NewMemory()}).List(t.Context(), catalog.Listing{Sort: "--name"})
-	require.EqualError(t, err, `list keys: sort "--name": must be createdAt, name, lastUsedAt or expiresAt, with a - before it to descend`)
+	require.EqualError(t, err, `sort "--name": must be createdAt, name, lastUsedAt or expiresAt, with a - before it to descend`)
 }
 
 func TestCursorsOfAnotherListingAreBad(t *testing.T) {

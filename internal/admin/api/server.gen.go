@@ -16,6 +16,7 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime"
+	"github.com/otlpgate/otlpgate/internal/catalog"
 	"github.com/otlpgate/otlpgate/internal/declaration"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/limit"
@@ -684,6 +685,15 @@ type KeyList struct {
 
 	// NextCursor null on the last page.
 	NextCursor *string `json:"nextCursor"`
+
+	// Offset How many of them are before this page.
+	Offset int `json:"offset"`
+
+	// PrevCursor null on the first page.
+	PrevCursor *string `json:"prevCursor"`
+
+	// Total How many keys match.
+	Total int `json:"total"`
 }
 
 // KeyPatch The fields to change; at most one of `scopes` and `preset`.
@@ -739,6 +749,10 @@ type KeySecret struct {
 	ID         string     `json:"id"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
+
+// KeySort A field of a key, with `-` before it to descend. Names are compared without case. A key that was
+// never used counts as used before any other, one that never expires as expiring after any other.
+type KeySort = catalog.Sort
 
 // KeyStatus A key is disabled while its owner is not active or its declaration is withdrawn.
 type KeyStatus = store.Status
@@ -1138,7 +1152,7 @@ type ListAccessParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1156,7 +1170,7 @@ type ListAlertsParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1171,13 +1185,23 @@ type ListKeysParams struct {
 	// OwnerID Only keys of this user.
 	OwnerID *string `form:"ownerId,omitempty" json:"ownerId,omitempty"`
 
-	// Q Only keys whose name, description, id or hint contains this text, without case.
+	// Environment Only keys of this environment.
+	Environment *Environment `form:"environment,omitempty" json:"environment,omitempty"`
+
+	// Plan Only keys on this plan, which those without one of their own are by default.
+	Plan *string `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Q Only keys whose name, description, id or hint, or whose owner's name or email, contains this
+	// text, without case.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort What the keys are sorted by.
+	Sort *KeySort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1222,7 +1246,7 @@ type ListKeyAccessParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1277,7 +1301,7 @@ type ListAuditParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1317,7 +1341,7 @@ type ListUsersParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1674,6 +1698,32 @@ func (siw *ServerInterfaceWrapper) ListKeys(w http.ResponseWriter, r *http.Reque
 		return
 	}
 
+	// ------------- Optional query parameter "environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "environment", r.URL.Query(), &params.Environment, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "environment"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "environment", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan", r.URL.Query(), &params.Plan, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "plan"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "plan", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -1683,6 +1733,19 @@ func (siw *ServerInterfaceWrapper) ListKeys(w http.ResponseWriter, r *http.Reque
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", r.URL.Query(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort", Err: err})
 		}
 		return
 	}

@@ -234,6 +234,42 @@ func (e IntrospectionTokenType) Valid() bool {
 	}
 }
 
+// Defines values for KeySort.
+const (
+	KeySortCreatedAt       KeySort = "createdAt"
+	KeySortExpiresAt       KeySort = "expiresAt"
+	KeySortLastUsedAt      KeySort = "lastUsedAt"
+	KeySortMinusCreatedAt  KeySort = "-createdAt"
+	KeySortMinusExpiresAt  KeySort = "-expiresAt"
+	KeySortMinusLastUsedAt KeySort = "-lastUsedAt"
+	KeySortMinusName       KeySort = "-name"
+	KeySortName            KeySort = "name"
+)
+
+// Valid indicates whether the value is a known member of the KeySort enum.
+func (e KeySort) Valid() bool {
+	switch e {
+	case KeySortCreatedAt:
+		return true
+	case KeySortExpiresAt:
+		return true
+	case KeySortLastUsedAt:
+		return true
+	case KeySortMinusCreatedAt:
+		return true
+	case KeySortMinusExpiresAt:
+		return true
+	case KeySortMinusLastUsedAt:
+		return true
+	case KeySortMinusName:
+		return true
+	case KeySortName:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyStatus.
 const (
 	KeyStatusActive   KeyStatus = "active"
@@ -917,6 +953,15 @@ type KeyList struct {
 
 	// NextCursor null on the last page.
 	NextCursor *string `json:"nextCursor"`
+
+	// Offset How many of them are before this page.
+	Offset int `json:"offset"`
+
+	// PrevCursor null on the first page.
+	PrevCursor *string `json:"prevCursor"`
+
+	// Total How many keys match.
+	Total int `json:"total"`
 }
 
 // KeyPatch The fields to change; at most one of `scopes` and `preset`.
@@ -972,6 +1017,10 @@ type KeySecret struct {
 	ID         string     `json:"id"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
+
+// KeySort A field of a key, with `-` before it to descend. Names are compared without case. A key that was
+// never used counts as used before any other, one that never expires as expiring after any other.
+type KeySort string
 
 // KeyStatus A key is disabled while its owner is not active or its declaration is withdrawn.
 type KeyStatus string
@@ -1386,7 +1435,7 @@ type ListAccessParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1404,7 +1453,7 @@ type ListAlertsParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1419,13 +1468,23 @@ type ListKeysParams struct {
 	// OwnerID Only keys of this user.
 	OwnerID *string `form:"ownerId,omitempty" json:"ownerId,omitempty"`
 
-	// Q Only keys whose name, description, id or hint contains this text, without case.
+	// Environment Only keys of this environment.
+	Environment *Environment `form:"environment,omitempty" json:"environment,omitempty"`
+
+	// Plan Only keys on this plan, which those without one of their own are by default.
+	Plan *string `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Q Only keys whose name, description, id or hint, or whose owner's name or email, contains this
+	// text, without case.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort What the keys are sorted by.
+	Sort *KeySort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1470,7 +1529,7 @@ type ListKeyAccessParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1525,7 +1584,7 @@ type ListAuditParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1565,7 +1624,7 @@ type ListUsersParams struct {
 	// Limit The largest number of records to return.
 	Limit *PageLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor The `nextCursor` of the page before.
+	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
@@ -1719,8 +1778,13 @@ type ClientInterface interface {
 
 	// ListKeys List API keys
 	//
-	// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
-	// before. A caller without the scope `admin` gets its own user's keys.
+	// Sorted by `sort`, newest first without. To read on, repeat the call with `cursor` set to the
+	// `nextCursor` of the answer before, and to go back with `prevCursor`. A key that is there all the
+	// while, matches and keeps what the list is sorted by is on exactly one page, whichever way the
+	// pages are read. A caller without the scope `admin` gets its own user's keys.
+	//
+	// Every list shows all changes that were answered before it was asked for. A key that changes
+	// while the answer is made, so that it matches no more, is left out of `data`.
 	//
 	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 	//
@@ -2165,8 +2229,13 @@ func (c *Client) ListAlerts(ctx context.Context, params *ListAlertsParams, reqEd
 
 // ListKeys List API keys
 //
-// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
-// before. A caller without the scope `admin` gets its own user's keys.
+// Sorted by `sort`, newest first without. To read on, repeat the call with `cursor` set to the
+// `nextCursor` of the answer before, and to go back with `prevCursor`. A key that is there all the
+// while, matches and keeps what the list is sorted by is on exactly one page, whichever way the
+// pages are read. A caller without the scope `admin` gets its own user's keys.
+//
+// Every list shows all changes that were answered before it was asked for. A key that changes
+// while the answer is made, so that it matches no more, is left out of `data`.
 //
 // Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 //
@@ -3154,9 +3223,45 @@ func NewListKeysRequest(server string, params *ListKeysParams) (*http.Request, e
 
 		}
 
+		if params.Environment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "environment", *params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Q != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4674,8 +4779,13 @@ type ClientWithResponsesInterface interface {
 
 	// ListKeysWithResponse List API keys
 	//
-	// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
-	// before. A caller without the scope `admin` gets its own user's keys.
+	// Sorted by `sort`, newest first without. To read on, repeat the call with `cursor` set to the
+	// `nextCursor` of the answer before, and to go back with `prevCursor`. A key that is there all the
+	// while, matches and keeps what the list is sorted by is on exactly one page, whichever way the
+	// pages are read. A caller without the scope `admin` gets its own user's keys.
+	//
+	// Every list shows all changes that were answered before it was asked for. A key that changes
+	// while the answer is made, so that it matches no more, is left out of `data`.
 	//
 	// Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 	//
@@ -6637,8 +6747,13 @@ func (c *ClientWithResponses) ListAlertsWithResponse(ctx context.Context, params
 
 // ListKeysWithResponse List API keys
 //
-// Newest first. To read on, repeat the call with `cursor` set to the `nextCursor` of the answer
-// before. A caller without the scope `admin` gets its own user's keys.
+// Sorted by `sort`, newest first without. To read on, repeat the call with `cursor` set to the
+// `nextCursor` of the answer before, and to go back with `prevCursor`. A key that is there all the
+// while, matches and keeps what the list is sorted by is on exactly one page, whichever way the
+// pages are read. A caller without the scope `admin` gets its own user's keys.
+//
+// Every list shows all changes that were answered before it was asked for. A key that changes
+// while the answer is made, so that it matches no more, is left out of `data`.
 //
 // Problems: `invalid_request`, `secret_in_request`, `invalid_cursor`, `not_permitted`.
 //
