@@ -84,7 +84,7 @@ func (e *gateExtension) adminHandler(r records) (http.Handler, error) {
 		return nil, err
 	}
 	o := admin.Options{
-		Store: r.keys, Backup: r.backup, BackupRecords: r.backupRecords, Lifetime: r.lifetime,
+		Store: r.keys, Catalog: e.catalog.Catalog, Backup: r.backup, BackupRecords: r.backupRecords, Lifetime: r.lifetime,
 		Format:   e.config.format(),
 		Door:     adminDoor{g},
 		Ready:    e.ready,

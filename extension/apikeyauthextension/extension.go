@@ -59,6 +59,7 @@ type gateExtension struct {
 	keyring   *keyring.Keyring
 	throttle  *throttle.Throttle
 	limits    *limits
+	catalog   *keyCatalog
 	uses      *uses
 	countries *geo.Database // nil: not known
 	books     *insight.Books
@@ -130,7 +131,8 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	}
 	e.throttle = throttle.New(throttle.Options{})
 	e.limits = startLimits(ctx, backend, e.config.Limits.FlushInterval, e.settings.Logger, e.telemetry)
-	e.uses = startUses(ctx, backend, e.config.Usage.FlushInterval, e.settings.Logger)
+	e.catalog = e.newCatalog(backend)
+	e.uses = startUses(ctx, e.catalog.Keeper(backend), e.config.Usage.FlushInterval, e.settings.Logger)
 	if err := e.openCountries(); err != nil {
 		return err
 	}
@@ -144,6 +146,7 @@ func (e *gateExtension) start(ctx context.Context, host component.Host) error {
 	if err := e.provision(ctx); err != nil {
 		return err
 	}
+	e.catalog.warm(ctx, e.settings.Logger)
 	e.admin, err = e.startAdmin(ctx, host, records{
 		keys:   keyring.NewWriter(backend, e.keyring),
 		backup: func(ctx context.Context, w io.Writer) error { return backend.Backup(ctx, w, nil) },
@@ -213,6 +216,9 @@ func (e *gateExtension) Shutdown(ctx context.Context) error {
 	e.shutdown.Do(func() {
 		if e.admin != nil {
 			err = e.admin.shutdown(ctx)
+		}
+		if e.catalog != nil {
+			e.catalog.shutdown()
 		}
 		if e.limits != nil {
 			err = errors.Join(err, e.limits.shutdown(ctx))
