@@ -5,17 +5,21 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
 type listFlags struct {
 	pageFlags
-	status  choice
-	keyType choice
-	owner   string
-	query   string
-	output  *choice
+	status      choice
+	keyType     choice
+	environment choice
+	owner       string
+	plan        string
+	query       string
+	sort        choice
+	output      *choice
 }
 
 func (p *program) keysListCommand() *cobra.Command {
@@ -24,21 +28,40 @@ func (p *program) keysListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "list API keys, newest first",
-		Long: `List API keys, newest first. Where a key comes from tells who can change it: a
-declared one is changed in its declaration alone.`,
+		Long: `List API keys, newest first unless --sort says otherwise: it names a field, with a
+- before it to descend. A key that was never used counts as used before any other,
+one that never expires as expiring after any other. Where a key comes from tells
+who can change it: a declared one is changed in its declaration alone.`,
 		Example: `  gatectl keys list --status active --query checkout
+  gatectl keys list --env live --sort lastUsedAt
   gatectl keys list --all --output json`,
 		Args: arguments(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.listKeys(cmd.Context(), &f) },
 	}
 	choiceFlag(cmd, &f.status, "status", "", "only keys in this state", "active", "expired", "revoked", "disabled")
 	choiceFlag(cmd, &f.keyType, "type", "", "only keys of this type", "user", "system")
+	choiceFlag(cmd, &f.environment, "env", "", "only keys of this environment", "live", "test")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "only keys of the user with this `ID`")
-	cmd.Flags().StringVar(&f.query, "query", "", "only keys with this `TEXT` in their name, description, id or hint")
+	cmd.Flags().StringVar(&f.query, "query", "", "only keys with this `TEXT` in their name, description, id or hint, or their owner's name or email")
+	cmd.Flags().StringVar(&f.plan, "plan", "", "only keys on this `PLAN`; see gatectl plans")
+	choiceFlag(cmd, &f.sort, "sort", "", "what the keys are sorted by (default -createdAt)", keySorts...)
 	completeFlagWith(cmd, "owner", p.completeUsers)
+	completeFlagWith(cmd, "plan", p.completePlan)
+	cmd.Flags().SetNormalizeFunc(environmentIsEnv)
 	f.register(cmd, "keys")
 	f.output = outputFlag(cmd)
 	return cmd
+}
+
+// keySorts are the orders that the admin API knows.
+var keySorts = []string{"createdAt", "-createdAt", "name", "-name", "lastUsedAt", "-lastUsedAt", "expiresAt", "-expiresAt"}
+
+// environmentIsEnv lets --env be named like the parameter of the admin API too.
+func environmentIsEnv(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "environment" {
+		name = "env"
+	}
+	return pflag.NormalizedName(name)
 }
 
 func (p *program) listKeys(ctx context.Context, f *listFlags) error {
@@ -68,7 +91,9 @@ func (c *connection) fetchKeys(ctx context.Context, f *listFlags) (listing, erro
 func (f *listFlags) parameters(size int, cursor *string) *client.ListKeysParams {
 	return &client.ListKeysParams{
 		Status: optional[client.KeyStatus](f.status.value), Type: optional[client.KeyType](f.keyType.value),
-		OwnerID: optional[string](f.owner), Q: optional[string](f.query),
+		Environment: optional[client.Environment](f.environment.value),
+		OwnerID:     optional[string](f.owner), Plan: optional[string](f.plan), Q: optional[string](f.query),
+		Sort:  optional[client.KeySort](f.sort.value),
 		Limit: &size, Cursor: cursor,
 	}
 }
@@ -86,7 +111,7 @@ func (p *program) printKeyTable(f *listFlags, l listing) error {
 }
 
 func (f *listFlags) nothingFound() string {
-	if f.status.value != "" || f.keyType.value != "" || f.owner != "" || f.query != "" {
+	if f.status.value+f.keyType.value+f.environment.value+f.owner+f.plan+f.query != "" {
 		return "no key matches"
 	}
 	return "there are no keys yet: create one with `gatectl keys create`"
