@@ -34,6 +34,12 @@ var sorts = []struct{ Value, Title string }{
 	{"-lastUsedAt", "Last used first"}, {"lastUsedAt", "Unused for longest"}, {"expiresAt", "Expires next"},
 }
 
+// number says which of the keys that match are shown.
+func (l *keyList) number(r *http.Request, list *client.KeyList) {
+	l.First, l.Last, l.Total = int64(list.Offset)+1, int64(list.Offset+len(list.Data)), int64(list.Total)
+	l.Next, l.Previous = nextPage(r, list.NextCursor), nextPage(r, list.PrevCursor)
+}
+
 // keyFilter is what a list of keys is narrowed to, and how it is sorted.
 type keyFilter struct {
 	Query, Status, Owner, Environment, Plan, Sort string
@@ -67,7 +73,9 @@ func (p *pages) showKeys(w http.ResponseWriter, r *http.Request, title string, k
 	page := keyList{frame: p.frame(r, title, k.Section), Kind: k, Filter: keyFilterOf(query), Sorts: sorts, now: p.now()}
 	f := page.Filter
 	answer, err := p.api.ListKeysWithResponse(r.Context(), &client.ListKeysParams{
-		Type: &k.Type, Q: orNil(f.Query), Status: orNil(client.KeyStatus(f.Status)), OwnerID: orNil(f.Owner), Cursor: parameter[string](query, "cursor"),
+		Type: &k.Type, Q: orNil(f.Query), Status: orNil(client.KeyStatus(f.Status)), OwnerID: orNil(f.Owner),
+		Environment: orNil(client.Environment(f.Environment)), Plan: orNil(f.Plan), Sort: orNil(client.KeySort(f.Sort)),
+		Cursor: parameter[string](query, "cursor"),
 	})
 	list, err := called(answer, err)
 	if err != nil {
@@ -78,7 +86,7 @@ func (p *pages) showKeys(w http.ResponseWriter, r *http.Request, title string, k
 	for i := range list.JSON200.Data {
 		page.Keys = append(page.Keys, p.keyView(r.Context(), known, &list.JSON200.Data[i]))
 	}
-	page.Next = nextPage(r, list.JSON200.NextCursor)
+	page.number(r, list.JSON200)
 	if page.Plans, err = p.plans(r); err != nil {
 		p.failed(w, r, err)
 		return
