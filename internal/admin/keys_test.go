@@ -85,7 +85,7 @@ func TestEveryFieldOfAKeyIsThereAndNoOther(t *testing.T) {
 	assert.JSONEq(t, `"2026-07-01T09:30:00Z"`, string(fields["createdAt"]))
 	var secrets []map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(fields["secrets"], &secrets))
-	assert.ElementsMatch(t, []string{"hint", "createdAt", "expiresAt", "lastUsedAt"}, keysOf(secrets[0]))
+	assert.ElementsMatch(t, []string{"id", "hint", "createdAt", "expiresAt", "lastUsedAt"}, keysOf(secrets[0]))
 }
 
 func keysOf(m map[string]json.RawMessage) []string {

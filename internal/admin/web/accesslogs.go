@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/access"
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
@@ -70,6 +71,15 @@ type accessView struct {
 
 // Ago tells how long ago the entry is.
 func (a accessView) Ago() string { return ago(a.Time, a.now) }
+
+// Place is the code of the country that the request came from, empty where that is
+// not known.
+func (a accessView) Place() string {
+	if code := value(a.Country); code != access.UnknownCountry {
+		return code
+	}
+	return ""
+}
 
 func (p *pages) accessList(r *http.Request, filter accessFilter, list *client.AccessList) accessList {
 	page := accessList{Filter: filter, Dropped: list.Dropped, Next: nextPage(r, list.NextCursor), OfKey: r.PathValue("id") != ""}

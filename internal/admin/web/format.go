@@ -31,6 +31,7 @@ var functions = template.FuncMap{
 	"lines":    func(list []string) string { return strings.Join(list, "\n") },
 	"country":  countryName,
 	"window":   func(w client.Window) string { return windowText(string(w)) },
+	"prose":    proseOf,
 	"list":     func(elements ...string) []string { return elements },
 }
 
@@ -188,4 +189,20 @@ func reasonText(code string) string {
 // limitWord writes a limit as forms take it.
 func limitWord(l client.Limit) string {
 	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + string(l.Window)
+}
+
+// piece is a part of a text of which some is code.
+type piece struct {
+	Text string
+	Code bool
+}
+
+// proseOf splits a text at its backquotes.
+func proseOf(text string) []piece {
+	parts := strings.Split(text, "`")
+	pieces := make([]piece, 0, len(parts))
+	for i, part := range parts {
+		pieces = append(pieces, piece{part, i%2 == 1 && i < len(parts)-1})
+	}
+	return pieces
 }

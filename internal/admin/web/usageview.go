@@ -126,9 +126,9 @@ func (p period) title(start time.Time) string {
 	start = start.UTC()
 	switch {
 	case p.Step == client.UsageStepMinute:
-		return start.Format("15:04")
+		return start.Format("15:04 UTC")
 	case p.Step == client.UsageStepHour:
-		return start.Format("2 Jan, 15:04")
+		return start.Format("2 Jan, 15:04 UTC")
 	case p.Merge > 1:
 		return "week of " + start.Format("2 Jan 2006")
 	}

@@ -76,7 +76,7 @@ func New(series []Series, columns []Column) Chart {
 }
 
 // least is the height of the lowest bar, lest what is there cannot be seen.
-const least = 1.5
+const least = 1
 
 func (c *Chart) shape(x int, column Column) Shape {
 	s := Shape{Column: column, X: x}
@@ -113,7 +113,7 @@ func roundUp(n int64) int64 {
 }
 
 // Of returns the sum of a series.
-func (c *Chart) Of(series int) int64 {
+func (c Chart) Of(series int) int64 {
 	var sum int64
 	for _, column := range c.Columns {
 		sum += column.Values[series]
@@ -122,15 +122,15 @@ func (c *Chart) Of(series int) int64 {
 }
 
 // First and Last are the titles of the outermost columns.
-func (c *Chart) First() string { return c.title(0) }
+func (c Chart) First() string { return c.title(0) }
 
 // Last is to First what the end is to the beginning.
-func (c *Chart) Last() string { return c.title(len(c.Columns) - 1) }
+func (c Chart) Last() string { return c.title(len(c.Columns) - 1) }
 
 // Mid is the title of the column in the middle.
-func (c *Chart) Mid() string { return c.title(len(c.Columns) / 2) }
+func (c Chart) Mid() string { return c.title(len(c.Columns) / 2) }
 
-func (c *Chart) title(i int) string {
+func (c Chart) title(i int) string {
 	if i < 0 || i >= len(c.Columns) {
 		return ""
 	}

@@ -35,7 +35,7 @@ func TestAnEmptyChartHasNothing(t *testing.T) {
 func TestWhatIsThereCanBeSeen(t *testing.T) {
 	c := New(twoSeries, []Column{{"a", []int64{999_999, 1}}})
 	require.Len(t, c.Columns[0].Bars, 2)
-	assert.Equal(t, "1.50", c.Columns[0].Bars[1].Height)
+	assert.Equal(t, "1.00", c.Columns[0].Bars[1].Height)
 	assert.Equal(t, "0.00", c.Columns[0].Bars[1].Y, "within the chart")
 }
 
