@@ -100,7 +100,7 @@ func changesOf(changes map[string]client.AuditChange) []changeView {
 }
 
 // longestChange is how much of a value in characters a page shows.
-const longestChange = 300
+const longestChange = 240
 
 // plain writes a value for people.
 func plain(v any) string {
@@ -128,6 +128,9 @@ func plain(v any) string {
 	return text
 }
 
+// auditPageSize is how many records a page shows, each with all that it changed.
+const auditPageSize = 25
+
 // auditPage is the data of the page of the audit log.
 type auditPage struct {
 	frame
@@ -147,8 +150,9 @@ func (p *pages) listAudit(w http.ResponseWriter, r *http.Request) {
 		frame: p.frame(r, "Audit log", "/audit-log"), Target: query.Get("target"), Actor: query.Get("actor"),
 		Action: query.Get("action"), Verdict: query.Get("outcome"), Actions: slices.Sorted(maps.Keys(actions)),
 	}
+	most := auditPageSize
 	params := &client.ListAuditParams{
-		Target: orNil(page.Target), Actor: orNil(page.Actor), Action: orNil(page.Action),
+		Limit: &most, Target: orNil(page.Target), Actor: orNil(page.Actor), Action: orNil(page.Action),
 		Outcome: orNil(client.AuditOutcome(page.Verdict)), Cursor: parameter[string](query, "cursor"),
 	}
 	page.From, params.From = minuteOf(query.Get("from"))

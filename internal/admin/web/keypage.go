@@ -130,7 +130,8 @@ func (p *pages) showKeyHistory(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	answer, err := p.api.ListAuditWithResponse(r.Context(), &client.ListAuditParams{Target: &page.Key.ID, Cursor: parameter[string](r.URL.Query(), "cursor")})
+	most := auditPageSize
+	answer, err := p.api.ListAuditWithResponse(r.Context(), &client.ListAuditParams{Target: &page.Key.ID, Limit: &most, Cursor: parameter[string](r.URL.Query(), "cursor")})
 	list, err := called(answer, err)
 	if err != nil {
 		p.failed(w, r, err)
