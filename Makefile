@@ -60,6 +60,21 @@ export GORACE ?= atexit_sleep_ms=20
 
 # Vet and tests share the race detector's build of the dependencies, the larger
 # part of the time that a first run takes.
+# Where the pictures are taken; not that of a collector that may be running.
+SHOTS_URL := http://localhost:14319
+
+.PHONY: screenshots
+screenshots: build ## take the pictures of docs/images, of the pages with fresh demo data
+	directory=$$(mktemp -d)
+	trap 'kill %1 2>/dev/null; wait; rm -rf "$$directory"' EXIT
+	$(MAKE) --no-print-directory demo-data DEMO_DATA=$$directory/data
+	DEMO_DATA=$$directory/data bin/otlpgate --config testdata/demo.yaml \
+		--set extensions::apikeyauth::admin::endpoint=$(SHOTS_URL:http://%=%) \
+		--set receivers::otlp::protocols::grpc::endpoint=localhost:0 \
+		--set receivers::otlp::protocols::http::endpoint=localhost:0 \
+		--set service::telemetry::metrics::level=none >$$directory/log 2>&1 &
+	$(GO) run ./internal/demo/cmd/screenshots --url $(SHOTS_URL) --key-file $$directory/data/admin.key --into docs/images || { tail $$directory/log; exit 1; }
+
 .PHONY: test
 test: test-deps build bin/telemetrygen ## run all tests, with the race detector where there is a C compiler
 	@race=

@@ -24,8 +24,8 @@ type UIConfig struct {
 	// SessionMax is how long anybody stays signed in.
 	SessionMax time.Duration `mapstructure:"session_max"`
 	// UserAttribute is the attribute of the collector's authenticator that holds
-	// the email or id of a user, who then needs no key for the pages. Empty means
-	// that everybody signs in with a key.
+	// the email or id of a user, who then needs no key for the pages: claims.email
+	// of oidc, say. Empty means that everybody signs in with a key.
 	UserAttribute string `mapstructure:"user_attribute"`
 }
 

@@ -56,6 +56,7 @@ type fixtureOptions struct {
 	receiver    map[string]any       // added to each protocol
 	processor   map[string]any
 	end         consumer.Traces // in place of the sink
+	host        host            // the other extensions
 	pipelines   int             // of traces that the receiver feeds; 0 means one
 }
 
@@ -109,7 +110,7 @@ func (f *fixture) startExtension(t testing.TB, o fixtureOptions) {
 	if o.prepare != nil {
 		o.prepare(f.extension)
 	}
-	require.NoError(t, created.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, created.Start(t.Context(), o.host))
 	t.Cleanup(func() {
 		require.NoError(t, created.Shutdown(context.Background()))
 		require.NoError(t, f.telemetry.Shutdown(context.Background()))

@@ -100,4 +100,3 @@ func (r *reader) read(t testing.TB, path string) int {
 	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", path, page)
 	return len(page)
 }
-

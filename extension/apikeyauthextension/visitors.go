@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -94,16 +95,27 @@ func (v *visitors) Vouched(r *http.Request) (web.Vouched, error) {
 }
 
 // vouchedName is what the authenticator calls a person, empty where it says nothing
-// that can be relied on. An email that its provider has not verified is anybody's
-// (OpenID Connect Core 1.0, section 5.1).
+// that can be relied on.
 func (v *visitors) vouchedName(ctx context.Context) string {
 	auth := client.FromContext(ctx).Auth
 	if v.attribute == "" || auth == nil {
 		return ""
 	}
-	if verified, stated := auth.GetAttribute("email_verified").(bool); stated && !verified && v.attribute == "email" {
+	name, _ := auth.GetAttribute(v.attribute).(string)
+	if strings.Contains(name, "@") && deniesEmail(auth) {
 		return ""
 	}
-	name, _ := auth.GetAttribute(v.attribute).(string)
 	return name
+}
+
+// deniesEmail reports whether an authenticator says that the provider has not
+// verified the email: then it is anybody's (OpenID Connect Core 1.0, section 5.1).
+// The claim is true or false, and from some providers a text.
+func deniesEmail(auth client.AuthData) bool {
+	for _, attribute := range []string{"claims.email_verified", "email_verified"} {
+		if fmt.Sprint(auth.GetAttribute(attribute)) == "false" {
+			return true
+		}
+	}
+	return false
 }

@@ -71,6 +71,10 @@ func (p *pages) showKeys(w http.ResponseWriter, r *http.Request, title string, k
 	}
 	query := r.URL.Query()
 	page := keyList{frame: p.frame(r, title, k.Section), Kind: k, Filter: keyFilterOf(query), Sorts: sorts, now: p.now()}
+	if !page.Visitor.Manages {
+		p.render(w, r, http.StatusOK, "keys", page)
+		return
+	}
 	f := page.Filter
 	answer, err := p.api.ListKeysWithResponse(r.Context(), &client.ListKeysParams{
 		Type: &k.Type, Q: orNil(f.Query), Status: orNil(client.KeyStatus(f.Status)), OwnerID: orNil(f.Owner),

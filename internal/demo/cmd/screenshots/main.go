@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -42,24 +43,21 @@ type picture struct {
 	whole bool
 }
 
+// pictures are those that the README and the documentation show.
 var pictures = []picture{
-	{name: "keys", path: "/keys"},
-	{name: "keys-dark", path: "/keys", dark: true},
-	{name: "keys-phone", path: "/keys", phone: true},
+	{name: "keys", path: "/keys?sort=-lastUsedAt"},
 	{name: "create", path: "/keys/new", whole: true},
-	{name: "key", path: "/keys?q=ios-app", link: "ios-app", whole: true},
 	{name: "key-dark", path: "/keys?q=ios-app", link: "ios-app", dark: true},
 	{name: "key-phone", path: "/keys?q=ios-app", link: "ios-app", phone: true},
 	{name: "rotation", path: "/system-keys?q=llm-gateway", link: "llm-gateway"},
 	{name: "usage", path: "/usage?period=30d"},
 	{name: "alerts", path: "/alerts"},
-	{name: "access-logs", path: "/access-logs"},
-	{name: "audit-log", path: "/audit-log"},
-	{name: "plans", path: "/plans"},
-	{name: "users", path: "/users"},
 }
 
-const patience = time.Minute
+const (
+	patience = time.Minute
+	scale    = 1.5 // of pixels: sharp on most screens, at half the size that 2 would make
+)
 
 func run(ctx context.Context, url, keyFile, into, only string) error {
 	key, err := os.ReadFile(keyFile)
@@ -68,6 +66,9 @@ func run(ctx context.Context, url, keyFile, into, only string) error {
 	}
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		return fmt.Errorf("make --into: %w", err)
+	}
+	if err := await(ctx, url); err != nil {
+		return err
 	}
 	b, err := browser.Start(ctx)
 	if err != nil {
@@ -90,12 +91,36 @@ func run(ctx context.Context, url, keyFile, into, only string) error {
 	return nil
 }
 
+// await waits until the collector serves the pages.
+func await(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+		if err != nil {
+			return fmt.Errorf("read --url: %w", err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_ = resp.Body.Close() // a probe
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s to be ready: %w", url, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 func take(b *browser.Browser, p picture, url, key string) ([]byte, error) {
 	view := browser.Desktop
 	if p.phone {
 		view = browser.Phone
 	}
-	view.Dark, view.Scale = p.dark, 2
+	view.Dark, view.Scale = p.dark, scale
 	tab, err := b.Open(view, patience)
 	if err != nil {
 		return nil, err
