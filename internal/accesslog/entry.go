@@ -46,20 +46,22 @@ type Filter struct {
 const NoKey = "none"
 
 func (f *Filter) matches(e *Entry) bool {
-	if f.Secret != nil && *f.Secret != e.Secret {
-		return false
-	}
+	return f.matchesKey(e) &&
+		(f.Outcome == "" || f.Outcome == e.Outcome) &&
+		(f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
+		(f.From.IsZero() || !e.Time.Before(f.from(e))) &&
+		(f.To.IsZero() || e.Time.Before(f.To))
+}
+
+func (f *Filter) matchesKey(e *Entry) bool {
 	kind := string(e.KeyType)
 	if e.KeyID == "" {
 		kind = NoKey
 	}
 	return (f.KeyID == "" || f.KeyID == e.KeyID) &&
+		(f.Secret == nil || *f.Secret == e.Secret) &&
 		(f.Keys == nil || f.Keys[e.KeyID]) &&
-		(f.Type == "" || f.Type == kind) &&
-		(f.Outcome == "" || f.Outcome == e.Outcome) &&
-		(f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
-		(f.From.IsZero() || !e.Time.Before(f.from(e))) &&
-		(f.To.IsZero() || e.Time.Before(f.To))
+		(f.Type == "" || f.Type == kind)
 }
 
 // from is the earliest time of an entry: of a count, whose requests may have

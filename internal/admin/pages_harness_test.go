@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -122,9 +123,7 @@ func (p *person) do(method, path string, body io.Reader) answer {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	for name, values := range p.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, p.header)
 	resp, err := p.client.Do(r)
 	require.NoError(p.t, err)
 	defer resp.Body.Close()
@@ -153,9 +152,7 @@ func (p *person) page(path string) string {
 func (p *person) submit(path, action string, values url.Values) answer {
 	p.t.Helper()
 	form := formOf(p.t, p.page(path), action)
-	for name, v := range values {
-		form[name] = v
-	}
+	maps.Copy(form, values)
 	return p.post(action, form)
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -122,9 +123,7 @@ func TestAFormThatIsWrongKeepsWhatWasFilledIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			values := url.Values{"name": {"kept-name"}, "description": {"kept-description"}}
-			for field, v := range test.values {
-				values[field] = v
-			}
+			maps.Copy(values, test.values)
 			a := admin.submit("/keys/new", "/keys", values)
 			assert.GreaterOrEqual(t, a.status, 400)
 			assert.Less(t, a.status, 500)

@@ -46,8 +46,8 @@ func (s *service) handler(o *Options) http.Handler {
 // else.
 func withPages(calls, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := r.URL.Path; {
-		case path == "/api" || strings.HasPrefix(path, "/api/") || path == "/healthz" || path == "/readyz":
+		switch at := r.URL.Path; {
+		case at == "/api" || strings.HasPrefix(at, "/api/") || at == "/healthz" || at == "/readyz":
 			calls.ServeHTTP(w, r)
 		default:
 			pages.ServeHTTP(w, r)

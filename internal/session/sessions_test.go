@@ -1,7 +1,7 @@
 package session
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -108,7 +108,7 @@ func TestAFormIsSpentOnce(t *testing.T) {
 	s.Unspend(session, "a")
 	assert.True(t, s.Spend(session, "a"))
 	for i := range 10 * maxSpent {
-		require.True(t, s.Spend(session, fmt.Sprint(i)))
+		require.True(t, s.Spend(session, strconv.Itoa(i)))
 	}
 	assert.Len(t, s.records[session.token].spent, maxSpent)
 }
@@ -128,7 +128,7 @@ func TestSessionsAreBounded(t *testing.T) {
 
 	c.advance(time.Second)
 	for i := range 20 {
-		s.Begin(Subject{UserID: fmt.Sprint(i)})
+		s.Begin(Subject{UserID: strconv.Itoa(i)})
 	}
 	assert.Len(t, s.records, 10)
 	_, ok = s.Resume(tokens[1])
@@ -139,7 +139,7 @@ func TestSessionsThatHaveEndedTakeNoRoom(t *testing.T) {
 	c := newClock()
 	s := New(Options{Idle: time.Hour, Now: c.Now})
 	for i := range 100 {
-		s.Begin(Subject{UserID: fmt.Sprint(i)})
+		s.Begin(Subject{UserID: strconv.Itoa(i)})
 	}
 	c.advance(time.Hour)
 	s.Begin(ada)

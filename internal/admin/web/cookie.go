@@ -38,15 +38,18 @@ func sessionToken(r *http.Request) string {
 
 // setSession hands a session to the browser, which keeps it until it is closed.
 func setSession(w http.ResponseWriter, r *http.Request, token string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookieName(r), Value: token, Path: "/",
-		HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode,
-	})
+	setCookie(w, r, sessionCookieName(r), token, 0)
 }
 
 func dropSession(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookieName(r), Path: "/", MaxAge: -1,
+	setCookie(w, r, sessionCookieName(r), "", -1)
+}
+
+// setCookie sets a cookie for some seconds, or, with 0, until the browser is closed;
+// fewer take it away.
+func setCookie(w http.ResponseWriter, r *http.Request, name, value string, seconds int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure wherever it can be: on localhost there is no TLS
+		Name: name, Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode,
 	})
 }
@@ -66,10 +69,7 @@ func themeOf(r *http.Request) string {
 // setTheme keeps a theme in the browser, for a year.
 func (p *pages) setTheme(w http.ResponseWriter, r *http.Request) {
 	if theme := r.PostFormValue("theme"); themes[theme] {
-		http.SetCookie(w, &http.Cookie{
-			Name: themeCookie, Value: theme, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
-			HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode,
-		})
+		setCookie(w, r, themeCookie, theme, int((365 * 24 * time.Hour).Seconds()))
 	}
-	http.Redirect(w, r, localPath(r.PostFormValue("next")), http.StatusSeeOther)
+	lead(w, r, r.PostFormValue("next"))
 }

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,12 +42,7 @@ func (f form) Get(name string) string { return strings.TrimSpace(f.Values.Get(na
 
 // Has reports whether a choice of several was made.
 func (f form) Has(name, choice string) bool {
-	for _, chosen := range f.Values[name] {
-		if chosen == choice {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Values[name], choice)
 }
 
 // Error returns what is wrong with an input, empty where nothing is.
@@ -115,13 +112,13 @@ func (f form) refused(problems ...fieldProblem) form {
 
 // once carries out what must not be done twice, however often the form is sent. It
 // reports false where it has been.
-func (p *pages) once(r *http.Request, f form, do func() error) (first bool, err error) {
-	s, _ := session.FromContext(r.Context())
+func (p *pages) once(ctx context.Context, f form, do func(context.Context) error) (first bool, err error) {
+	s, _ := session.FromContext(ctx)
 	name := f.Get("once")
 	if name == "" || !p.sessions.Spend(s, name) {
 		return false, nil
 	}
-	if err = do(); err != nil {
+	if err = do(ctx); err != nil {
 		p.sessions.Unspend(s, name)
 	}
 	return true, err

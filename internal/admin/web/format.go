@@ -19,18 +19,18 @@ var functions = template.FuncMap{
 	"exact":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"day":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 	"count":    count,
-	"number":   func(n int64) string { return grouped(n) },
+	"number":   grouped,
 	"bytes":    byteSize,
 	"percent":  percent,
 	"millis":   millis,
 	"reason":   reasonText,
 	"plural":   plural,
 	"plural64": func(n int, one, many string) string { return plural(int64(n), one, many) },
-	"join":     func(list []string, separator string) string { return strings.Join(list, separator) },
+	"join":     strings.Join,
 	"text":     value[string],
 	"lines":    func(list []string) string { return strings.Join(list, "\n") },
 	"country":  countryName,
-	"window":   func(w client.Window) string { return windowText(string(w)) },
+	"window":   windowText,
 	"prose":    proseOf,
 	"list":     func(elements ...string) []string { return elements },
 }
@@ -188,7 +188,7 @@ func reasonText(code string) string {
 
 // limitWord writes a limit as forms take it.
 func limitWord(l client.Limit) string {
-	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + string(l.Window)
+	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + l.Window
 }
 
 // piece is a part of a text of which some is code.

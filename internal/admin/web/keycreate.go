@@ -1,13 +1,15 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
-func (p *pages) newKey(w http.ResponseWriter, r *http.Request)       { p.showNewKey(w, r, userKeys) }
+func (p *pages) newKey(w http.ResponseWriter, r *http.Request) { p.showNewKey(w, r, userKeys) }
+
 func (p *pages) newSystemKey(w http.ResponseWriter, r *http.Request) { p.showNewKey(w, r, systemKeys) }
 func (p *pages) createKey(w http.ResponseWriter, r *http.Request)    { p.create(w, r, userKeys) }
 func (p *pages) createSystemKey(w http.ResponseWriter, r *http.Request) {
@@ -49,8 +51,8 @@ func (p *pages) create(w http.ResponseWriter, r *http.Request, k kind) {
 		return
 	}
 	var made *client.CreateKeyResponse
-	first, err := p.once(r, f, func() error {
-		answer, err := p.api.CreateKeyWithResponse(r.Context(), nil, body)
+	first, err := p.once(r.Context(), f, func(ctx context.Context) error {
+		answer, err := p.api.CreateKeyWithResponse(ctx, nil, body)
 		made, err = called(answer, err)
 		return err
 	})

@@ -54,7 +54,7 @@ func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k := found.JSON200
-	patch, problems := p.keyPatch(r, f, k)
+	patch, problems := p.keyPatch(f, k)
 	if len(problems) > 0 {
 		p.showEditKey(w, r, http.StatusBadRequest, k, f.refused(problems...))
 		return
@@ -74,7 +74,7 @@ func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
 
 // keyPatch holds what the form changes about the key, and nothing else: a visitor
 // may not be allowed to send even what stays as it is.
-func (p *pages) keyPatch(r *http.Request, f form, k *client.Key) (client.KeyPatch, []fieldProblem) {
+func (p *pages) keyPatch(f form, k *client.Key) (client.KeyPatch, []fieldProblem) {
 	var problems []fieldProblem
 	was := form{Values: valuesOf(k)}
 	changed := func(name string) bool { return f.Values.Has(name) && f.Get(name) != was.Get(name) }

@@ -130,7 +130,7 @@ func limitsOf(f form) ([]client.Limit, *fieldProblem) {
 			return nil, &fieldProblem{"limits", word + ": " + err.Error() + "; write one in a line, such as ingest:requests:100/1m"}
 		}
 		limits = append(limits, client.Limit{
-			On: client.Traffic(l.On.String()), Unit: client.Unit(l.Unit.String()), Max: l.Max, Window: client.Window(l.Window.String()),
+			On: client.Traffic(l.On.String()), Unit: client.Unit(l.Unit.String()), Max: l.Max, Window: l.Window.String(),
 		})
 	}
 	return limits, nil

@@ -30,8 +30,12 @@ func (l keyList) Ago(t time.Time) string { return ago(t, l.now) }
 
 // sorts are the orders of a list, the default first.
 var sorts = []struct{ Value, Title string }{
-	{"", "Newest first"}, {"createdAt", "Oldest first"}, {"name", "Name"},
-	{"-lastUsedAt", "Last used first"}, {"lastUsedAt", "Unused for longest"}, {"expiresAt", "Expires next"},
+	{"", "Newest first"},
+	{"createdAt", "Oldest first"},
+	{"name", "Name"},
+	{"-lastUsedAt", "Last used first"},
+	{"lastUsedAt", "Unused for longest"},
+	{"expiresAt", "Expires next"},
 }
 
 // number says which of the keys that match are shown.
@@ -60,6 +64,7 @@ func (f keyFilter) Narrows() bool {
 func (p *pages) listKeys(w http.ResponseWriter, r *http.Request) {
 	p.showKeys(w, r, "API keys", userKeys)
 }
+
 func (p *pages) listSystemKeys(w http.ResponseWriter, r *http.Request) {
 	p.showKeys(w, r, "System keys", systemKeys)
 }

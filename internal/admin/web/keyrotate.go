@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -53,8 +54,8 @@ func (p *pages) rotateKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var made *client.RotateKeyResponse
-	first, err := p.once(r, f, func() error {
-		answer, err := p.api.RotateKeyWithResponse(r.Context(), found.JSON200.ID, nil, client.KeyRotate{GracePeriod: f.optional("gracePeriod")})
+	first, err := p.once(r.Context(), f, func(ctx context.Context) error {
+		answer, err := p.api.RotateKeyWithResponse(ctx, found.JSON200.ID, nil, client.KeyRotate{GracePeriod: f.optional("gracePeriod")})
 		made, err = called(answer, err)
 		return err
 	})

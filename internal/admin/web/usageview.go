@@ -45,6 +45,7 @@ func stepLength(step client.UsageStep) time.Duration {
 		return time.Minute
 	case client.UsageStepHour:
 		return time.Hour
+	case client.UsageStepDay:
 	}
 	return dayLength
 }

@@ -26,8 +26,9 @@ func main() {
 	only := flag.String("only", "", "take only the picture with this name")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *url, *keyFile, *into, *only); err != nil {
+	err := run(ctx, *url, *keyFile, *into, *only)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "screenshots:", err)
 		os.Exit(1)
 	}
@@ -64,7 +65,7 @@ func run(ctx context.Context, url, keyFile, into, only string) error {
 	if err != nil {
 		return fmt.Errorf("read --key-file: %w", err)
 	}
-	if err := os.MkdirAll(into, 0o755); err != nil {
+	if err := os.MkdirAll(into, 0o750); err != nil {
 		return fmt.Errorf("make --into: %w", err)
 	}
 	if err := await(ctx, url); err != nil {
@@ -80,11 +81,11 @@ func run(ctx context.Context, url, keyFile, into, only string) error {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, p.name)
-		png, err := take(b, p, url, strings.TrimSpace(string(key)))
+		png, err := take(b, p, url, strings.TrimSpace(string(key))) //nolint:contextcheck // the browser has the context
 		if err != nil {
 			return fmt.Errorf("take %s: %w", p.name, err)
 		}
-		if err := os.WriteFile(filepath.Join(into, p.name+".png"), png, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(into, p.name+".png"), png, 0o644); err != nil { //nolint:gosec // pictures to be published
 			return fmt.Errorf("write %s: %w", p.name, err)
 		}
 	}
@@ -96,7 +97,7 @@ func await(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", http.NoBody)
 		if err != nil {
 			return fmt.Errorf("read --url: %w", err)
 		}
