@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -335,4 +336,42 @@ func TestASessionEndsWithItsOptions(t *testing.T) {
 	assert.Equal(t, http.StatusOK, someone.get("/keys").status)
 	h.setClock(h.now().Add(session.DefaultIdle))
 	assert.Equal(t, http.StatusSeeOther, someone.get("/keys").status)
+}
+
+// The largest that people can legally store must not make pages that browsers choke
+// on.
+func TestPagesStaySmallWhateverIsStored(t *testing.T) {
+	h := newPageHarness(t)
+	long := func(n int) string { return strings.Repeat("<&\"ü", n)[:n] }
+	h.user("usr_ada", identity.Member)
+	var projects []string
+	for i := range 100 {
+		projects = append(projects, strings.Repeat("p", 90)+strconv.Itoa(i))
+	}
+	var id string
+	for i := range 60 {
+		_, id = h.keyAndID(store.Key{
+			Name: strings.ToValidUTF8(long(95), "") + strconv.Itoa(i), Description: strings.ToValidUTF8(long(1000), ""), OwnerID: "usr_ada",
+			Scopes: identity.Member.Scopes().List(), Projects: projects,
+		})
+	}
+	admin := h.signedIn(h.admin)
+	edit := "/keys/" + id + "/edit"
+	for i := range 30 {
+		a := admin.submit(edit, edit, url.Values{
+			"name": {strings.ToValidUTF8(long(95), "") + strconv.Itoa(i)}, "description": {strings.ToValidUTF8(long(990), "") + strconv.Itoa(i)},
+			"projects": {strings.Join(projects[i:], "\n")}, "limits": {"ingest:requests:" + strconv.Itoa(i+1) + "/1h"},
+		})
+		require.Equal(t, http.StatusSeeOther, a.status, a.body)
+	}
+	for _, path := range adminPages(id, "usr_ada") {
+		assert.Less(t, len(admin.page(path)), 200_000, path)
+	}
+}
+
+func TestASystemKeyThatManagesNothingIsToldSo(t *testing.T) {
+	h := newPageHarness(t)
+	someone := h.signedIn(h.key(store.Key{Type: identity.SystemKey, Role: identity.Member, Scopes: []identity.Scope{identity.TracesWrite}}))
+	assert.Contains(t, someone.page("/keys"), "Nothing to see with this key")
+	assert.Equal(t, http.StatusForbidden, someone.get("/users").status)
 }
