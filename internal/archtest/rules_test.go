@@ -104,6 +104,8 @@ var rules = []rule{
 	{pkg: "internal/demo/cmd/seed", may: []string{"internal/demo"}},
 
 	// Tests of the whole, and what only tests use.
+	{pkg: "internal/browser"},
+	{pkg: "internal/demo/cmd/screenshots", may: []string{"internal/browser"}},
 	{pkg: "internal/e2e"},
 	{pkg: "internal/scripttest"},
 	{pkg: "internal/archtest"},
