@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -115,12 +114,17 @@ func plain(v any) string {
 		for i := range v {
 			parts[i] = plain(v[i])
 		}
-		text = strings.Join(parts, ", ")
-	case float64, bool:
-		text = fmt.Sprint(v)
+		text = strings.Join(parts, "; ")
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if v[name] != nil {
+				parts = append(parts, name+" "+plain(v[name]))
+			}
+		}
+		text = strings.Join(parts, " · ")
 	default:
-		encoded, _ := json.Marshal(v) // it came as JSON
-		text = string(encoded)
+		text = fmt.Sprint(v) // numbers and truths: it came as JSON
 	}
 	if runes := []rune(text); len(runes) > longestChange {
 		return string(runes[:longestChange]) + "…"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otlpgate/otlpgate/internal/admin/client"
 	"github.com/otlpgate/otlpgate/internal/session"
 )
 
@@ -65,6 +66,22 @@ func inputOf(place string) string {
 		return "scopes"
 	}
 	return name
+}
+
+// labels are what people call inputs.
+var labels = map[string]string{
+	"name": "Name", "description": "Description", "ownerId": "Owner", "scopes": "Permissions", "role": "Role", "environment": "Environment",
+	"expiresAt": "Expiration", "projects": "Projects", "allowedIps": "Allowed addresses", "expectedCountries": "Expected countries",
+	"plan": "Plan", "limits": "Own limits", "email": "Email", "active": "Active", "confirm": "Confirmation", "gracePeriod": "Grace period",
+}
+
+// labelOf returns what people call the input that a rule is about, and the field's
+// own name where no form has it.
+func labelOf(f client.FieldError) string {
+	if label, ok := labels[inputOf(f.Place())]; ok {
+		return label
+	}
+	return f.Place()
 }
 
 // list returns the lines of an input, or what is between commas.

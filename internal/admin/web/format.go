@@ -32,6 +32,7 @@ var functions = template.FuncMap{
 	"country":  countryName,
 	"window":   windowText,
 	"prose":    proseOf,
+	"label":    labelOf,
 	"list":     func(elements ...string) []string { return elements },
 }
 
