@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,8 +124,10 @@ func plain(v any) string {
 			}
 		}
 		text = strings.Join(parts, " · ")
+	case float64:
+		text = strconv.FormatFloat(v, 'f', -1, 64)
 	default:
-		text = fmt.Sprint(v) // numbers and truths: it came as JSON
+		text = fmt.Sprint(v) // true or false: it came as JSON
 	}
 	if runes := []rune(text); len(runes) > longestChange {
 		return string(runes[:longestChange]) + "…"

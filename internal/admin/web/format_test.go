@@ -2,6 +2,7 @@ package web
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +82,17 @@ func TestAllReasonsCanBeRead(t *testing.T) {
 	assert.Equal(t, "over a rate limit", reasonText(string(identity.RateLimited)))
 	assert.Equal(t, "missing scope", reasonText(string(identity.MissingScope)))
 	assert.Equal(t, "too many at once", reasonText(string(identity.ConcurrencyExceeded)))
+}
+
+func TestChangesAreWrittenForPeople(t *testing.T) {
+	for _, test := range []struct {
+		value any
+		want  string
+	}{
+		{nil, ""}, {"text", "text"}, {true, "true"}, {float64(5_000_000), "5000000"}, {[]any{"a", "b"}, "a; b"},
+		{[]any{map[string]any{"on": "ingest", "max": float64(1_000_000), "none": nil}}, "max 1000000 · on ingest"},
+	} {
+		assert.Equal(t, test.want, plain(test.value))
+	}
+	assert.LessOrEqual(t, len([]rune(plain(strings.Repeat("ü", 10_000)))), longestChange+1)
 }
