@@ -405,3 +405,40 @@ func mustParse(t *testing.T, text string) *url.URL {
 	require.NoError(t, err)
 	return u
 }
+
+// Whoever pastes a key where it does not belong gets it back on no page.
+func TestAKeyInTheWrongPlaceIsOnNoPage(t *testing.T) {
+	h := newPageHarness(t)
+	stray := h.format.Mint(credential.Live).Reveal()
+	h.remember(stray)
+	_, id := h.userKey(store.BuiltinUserID, identity.TracesWrite)
+	admin := h.signedIn(h.admin)
+	key, user := "/keys/"+id, "/users/"+store.BuiltinUserID
+	for _, path := range []string{"/keys", "/system-keys", "/users", "/alerts", "/access-logs", "/audit-log", "/usage", "/plans", key, key + "/requests", "/none"} {
+		for _, filter := range []string{"q", "endpoint", "target", "actor", "cursor", "next", "period", "done", "x"} {
+			a := admin.get(path + "?" + filter + "=" + stray)
+			assert.Less(t, a.status, 500, path)
+			assert.False(t, h.leaks(a.body), "%s?%s", path, filter)
+			a = h.person().get(path + "?" + filter + "=" + stray)
+			assert.False(t, h.leaks(a.body) || h.leaks(headerText(a.header)), "%s?%s", path, filter)
+		}
+	}
+	for _, path := range []string{"/keys/" + stray, "/users/" + stray, "/" + stray, "/sign-in?next=/" + stray} {
+		assert.False(t, h.leaks(admin.get(path).body), path)
+		assert.False(t, h.leaks(h.person().get(path).body), path)
+	}
+	for path, fields := range map[string][]string{
+		"/keys/new":     {"name", "description", "projects", "allowedIps", "expectedCountries", "limits", "ownerId", "plan", "permission", "expires"},
+		key + "/edit":   {"name", "description", "projects", "limits", "version"},
+		key + "/rotate": {"gracePeriod"}, key + "/revoke": {"confirm"},
+		"/users/new": {"name", "email", "role"}, user: {"name", "email", "version"},
+	} {
+		for _, field := range fields {
+			action := strings.TrimSuffix(path, "/new")
+			a := admin.submit(path, action, url.Values{field: {stray}})
+			assert.GreaterOrEqual(t, a.status, 400, "%s %s", path, field)
+			assert.Less(t, a.status, 500, "%s %s", path, field)
+			assert.False(t, h.leaks(a.body), "%s %s", path, field)
+		}
+	}
+}

@@ -127,6 +127,19 @@ func (f form) refused(problems ...fieldProblem) form {
 	return f
 }
 
+// shown returns a form to show again: without keys, which somebody may have put into
+// the wrong field, and no page may have.
+func (p *pages) shown(f form) form {
+	values := url.Values{}
+	for name, texts := range f.Values {
+		for _, text := range texts {
+			values.Add(name, p.secrets.Redact(text))
+		}
+	}
+	f.Values = values
+	return f
+}
+
 // once carries out what must not be done twice, however often the form is sent. It
 // reports false where it has been.
 func (p *pages) once(ctx context.Context, f form, do func(context.Context) error) (first bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func kindOf(k *client.Key) kind {
 // keyForm makes the data of a form, with what there is to choose from.
 func (p *pages) keyForm(r *http.Request, title string, k kind, f form) (keyForm, error) {
 	page := keyForm{
-		frame: p.frame(r, title, k.Section), form: f, Kind: k, Choices: k.choices(), ScopeGroups: scopeGroups,
+		frame: p.frame(r, title, k.Section), form: p.shown(f), Kind: k, Choices: k.choices(), ScopeGroups: scopeGroups,
 		Expirations: expirations, Today: p.now().UTC().Format(time.DateOnly),
 	}
 	if !page.Visitor.Admin {
@@ -124,10 +125,10 @@ func (p *pages) ownerID(r *http.Request, f form) (*string, *fieldProblem) {
 // limitsOf reads limits, one in a line.
 func limitsOf(f form) ([]client.Limit, *fieldProblem) {
 	limits := []client.Limit{}
-	for _, word := range f.list("limits") {
+	for i, word := range f.list("limits") {
 		l, err := limit.ParseLimit(word)
 		if err != nil {
-			return nil, &fieldProblem{"limits", word + ": " + err.Error() + "; write one in a line, such as ingest:requests:100/1m"}
+			return nil, &fieldProblem{"limits", "line " + strconv.Itoa(i+1) + ": " + err.Error() + "; write one in a line, such as ingest:requests:100/1m"}
 		}
 		limits = append(limits, client.Limit{
 			On: client.Traffic(l.On.String()), Unit: client.Unit(l.Unit.String()), Max: l.Max, Window: l.Window.String(),

@@ -26,7 +26,7 @@ func (p *pages) confirmRevoke(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) showRevoke(w http.ResponseWriter, r *http.Request, status int, k *client.Key, f form) {
 	p.render(w, r, status, "key-revoke", revokePage{
-		frame: p.frame(r, "Revoke "+k.Name, kindOf(k).Section), form: f,
+		frame: p.frame(r, "Revoke "+k.Name, kindOf(k).Section), form: p.shown(f),
 		Key: p.keyView(r.Context(), p.people(), k), Own: visitorIn(r).KeyID == k.ID,
 	})
 }

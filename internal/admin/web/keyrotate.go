@@ -37,7 +37,7 @@ func (p *pages) confirmRotate(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) showRotate(w http.ResponseWriter, r *http.Request, status int, k *client.Key, f form) {
 	p.render(w, r, status, "key-rotate", rotatePage{
-		frame: p.frame(r, "Rotate "+k.Name, kindOf(k).Section), form: f, Key: p.keyView(r.Context(), p.people(), k), Graces: graces,
+		frame: p.frame(r, "Rotate "+k.Name, kindOf(k).Section), form: p.shown(f), Key: p.keyView(r.Context(), p.people(), k), Graces: graces,
 	})
 }
 

@@ -63,12 +63,12 @@ func (p *pages) leadToSignIn(w http.ResponseWriter, r *http.Request) {
 		p.render(w, r, http.StatusOK, "again", struct {
 			frame
 			Next string
-		}{p.frame(r, "One moment", ""), localPath(r.URL.RequestURI())})
+		}{p.frame(r, "One moment", ""), p.withoutSecret(localPath(r.URL.RequestURI()))})
 		return
 	}
 	target := "/sign-in"
 	if next := r.URL.RequestURI(); reads && next != "/" {
-		target += "?next=" + url.QueryEscape(localPath(next))
+		target += "?next=" + url.QueryEscape(p.withoutSecret(localPath(next)))
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
@@ -86,7 +86,7 @@ func (p *pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 	vouched, problem := p.gate.Vouched(r)
 	_, signedIn := p.sessions.Resume(sessionToken(r))
 	if problem == nil && (signedIn || vouched.UserID != "") {
-		lead(w, r, r.URL.Query().Get("next"))
+		lead(w, r, p.withoutSecret(r.URL.Query().Get("next")))
 		return
 	}
 	status := http.StatusOK
@@ -97,7 +97,7 @@ func (p *pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) renderSignIn(w http.ResponseWriter, r *http.Request, status int, page signInPage) {
-	page.frame = p.frame(r, "Sign in", "")
+	page.frame, page.Next = p.frame(r, "Sign in", ""), p.withoutSecret(page.Next)
 	page.Prefix = cmp.Or(p.format.Prefix, credential.DefaultPrefix)
 	p.render(w, r, status, "sign-in", page)
 }

@@ -85,7 +85,7 @@ func (p *pages) newUser(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) showUserForm(w http.ResponseWriter, r *http.Request, status int, view, title string, user *client.User, f form) {
-	p.render(w, r, status, view, userPage{frame: p.frame(r, title, "/users"), form: f, User: user, Roles: roles})
+	p.render(w, r, status, view, userPage{frame: p.frame(r, title, "/users"), form: p.shown(f), User: user, Roles: roles})
 }
 
 func (p *pages) createUser(w http.ResponseWriter, r *http.Request) {

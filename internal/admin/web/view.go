@@ -54,22 +54,31 @@ var notices = map[string]string{
 
 func (p *pages) frame(r *http.Request, title, section string) frame {
 	return frame{
-		Title: title, Section: section, Visitor: visitorIn(r), Theme: themeOf(r), Here: here(r),
+		Title: title, Section: section, Visitor: visitorIn(r), Theme: themeOf(r), Here: p.here(r),
 		Notice: notices[r.URL.Query().Get("done")], Version: p.version,
 	}
 }
 
 // here is where one comes back to after a form that belongs to no page.
-func here(r *http.Request) string {
+func (p *pages) here(r *http.Request) string {
 	if r.Method != http.MethodGet {
 		return home
 	}
 	query := r.URL.Query()
 	if !query.Has("done") {
-		return r.URL.RequestURI()
+		return p.withoutSecret(r.URL.RequestURI())
 	}
 	query.Del("done")
-	return strings.TrimSuffix(r.URL.Path+"?"+query.Encode(), "?")
+	return p.withoutSecret(strings.TrimSuffix(r.URL.Path+"?"+query.Encode(), "?"))
+}
+
+// withoutSecret returns a path, and home for one with a key in it, which somebody
+// has put into a search, say: no page may have it.
+func (p *pages) withoutSecret(path string) string {
+	if p.secrets.Finds(path) {
+		return home
+	}
+	return path
 }
 
 // render answers with a page, or, where the page is broken, with no part of it.

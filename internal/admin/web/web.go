@@ -80,6 +80,7 @@ type pages struct {
 	gate     Gate
 	sessions *session.Sessions
 	format   credential.Format
+	secrets  credential.Redactor
 	now      func() time.Time
 	version  string
 	panicked func(any)
@@ -90,7 +91,7 @@ type pages struct {
 // nothing that would have to be stopped.
 func New(o Options) http.Handler {
 	p := &pages{
-		api: newAPIClient(o.API), gate: o.Gate, sessions: o.Sessions, format: o.Format,
+		api: newAPIClient(o.API), gate: o.Gate, sessions: o.Sessions, format: o.Format, secrets: o.Format.Redactor(),
 		now: o.Clock, version: o.Version, panicked: o.Panicked, mux: http.NewServeMux(),
 	}
 	p.routes()
