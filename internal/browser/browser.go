@@ -78,20 +78,24 @@ var (
 
 // Tab is a page of the browser with cookies of its own. Close it.
 type Tab struct {
-	context context.Context
-	close   context.CancelFunc
+	context  context.Context
+	close    context.CancelFunc
+	patience time.Duration
 }
 
-// Open opens a tab whose actions end after a time.
+// Open opens a tab that gives each of its calls so much time.
 func (b *Browser) Open(v View, patience time.Duration) (*Tab, error) {
 	id, err := b.newTarget()
 	if err != nil {
 		return nil, fmt.Errorf("open a tab: %w", err)
 	}
 	tab, closeTab := chromedp.NewContext(b.context, chromedp.WithTargetID(id))
-	limited, cancel := context.WithTimeout(tab, patience)
-	t := &Tab{context: limited, close: func() { cancel(); closeTab() }}
-	if err := t.Run(v.actions()...); err != nil {
+	t := &Tab{context: tab, close: closeTab, patience: patience}
+	err = chromedp.Run(tab) // the tab ends with the context of its first call
+	if err == nil {
+		err = t.Run(v.actions()...)
+	}
+	if err != nil {
 		t.close()
 		return nil, fmt.Errorf("open a tab: %w", err)
 	}
@@ -133,7 +137,30 @@ func (v View) actions() []chromedp.Action {
 func (t *Tab) Close() { t.close() }
 
 // Run carries out actions, one after the other.
-func (t *Tab) Run(actions ...chromedp.Action) error { return chromedp.Run(t.context, actions...) }
+func (t *Tab) Run(actions ...chromedp.Action) error {
+	ctx, cancel := context.WithTimeout(t.context, t.patience)
+	defer cancel()
+	return chromedp.Run(ctx, actions...)
+}
+
+// Follow carries out actions that lead to another page, waits until that page is
+// there, and returns the status it came with.
+func (t *Tab) Follow(actions ...chromedp.Action) (status int, err error) {
+	ctx, cancel := context.WithTimeout(t.context, t.patience)
+	defer cancel()
+	answer, err := chromedp.RunResponse(ctx, actions...)
+	if err != nil {
+		return 0, err
+	}
+	if answer == nil {
+		return 0, errors.New("the actions led to no page")
+	}
+	return int(answer.Status), nil
+}
+
+// Listen calls hear with each event of the page, such as *log.EventEntryAdded. It
+// must not run actions.
+func (t *Tab) Listen(hear func(event any)) { chromedp.ListenTarget(t.context, hear) }
 
 // Screenshot returns the page as a PNG: what is in view, or all of it.
 func (t *Tab) Screenshot(whole bool) (png []byte, err error) {
