@@ -45,7 +45,8 @@ func Start(ctx context.Context) (*Browser, error) {
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
 	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, options...)
-	browser, closeBrowser := chromedp.NewContext(allocator)
+	unknown := chromedp.WithErrorf(func(string, ...any) {}) // events of a newer browser
+	browser, closeBrowser := chromedp.NewContext(allocator, unknown)
 	b := &Browser{context: browser, close: func() { closeBrowser(); closeAllocator() }}
 	if err := chromedp.Run(browser); err != nil {
 		b.close()

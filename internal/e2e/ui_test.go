@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -205,7 +206,21 @@ func button(text string) string { return `//button[normalize-space()="` + text +
 // fill pastes a text in place of what an input has.
 func (p *page) fill(selector, text string) {
 	p.t.Helper()
-	p.run(chromedp.Clear(selector, chromedp.ByQuery), chromedp.Focus(selector, chromedp.ByQuery), input.InsertText(text))
+	all := input.DispatchKeyEvent(input.KeyDown).WithCommands([]string{"selectAll"})
+	p.run(chromedp.Focus(selector, chromedp.ByQuery), all, input.DispatchKeyEvent(input.KeyUp))
+	if text == "" {
+		p.run(chromedp.KeyEvent(kb.Delete))
+		return
+	}
+	p.run(input.InsertText(text))
+}
+
+// in lets a subtest use the page.
+func (p *page) in(t *testing.T) {
+	t.Helper()
+	outer := p.t
+	p.t = t
+	t.Cleanup(func() { p.t = outer })
 }
 
 // set gives an input a value that nobody types: a date, or a choice of a list.
@@ -390,3 +405,6 @@ func sorted[T ~string](list []T) []string {
 	slices.Sort(texts)
 	return texts
 }
+
+// awaitPromise waits for what a script promises.
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
