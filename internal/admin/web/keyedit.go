@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/oapi-codegen/nullable"
@@ -37,6 +39,9 @@ func (p *pages) showEditKey(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	view := p.keyView(r.Context(), p.people(), k)
 	page.Key = &view
+	if status == http.StatusPreconditionFailed {
+		page.Meanwhile = differences(f, k)
+	}
 	p.render(w, r, status, "key-edit", page)
 }
 
@@ -63,13 +68,42 @@ func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
 	if _, err = called(answer, err); err != nil {
 		f.Problem = problemOf(err)
 		if f.Problem.Status == http.StatusPreconditionFailed {
-			f.Problem.Detail = "Somebody else has changed this key since you opened it, and nothing was saved. Look at what it is now, below the fields you filled in, and save again to overwrite it."
+			f.Problem.Detail = "Somebody else has changed this key since you opened it, and nothing was saved. Look at what differs from what you filled in, and save again to overwrite it."
 			f.Values.Set("version", found.Headers200.ETag)
 		}
 		p.showEditKey(w, r, f.Problem.Status, k, f)
 		return
 	}
 	http.Redirect(w, r, keyPath(k.ID)+"?done=updated", http.StatusSeeOther)
+}
+
+// differences are what a key has now where the form says otherwise.
+func differences(f form, k *client.Key) (list []changeView) {
+	now := form{Values: valuesOf(k)}
+	for _, field := range []struct{ name, title string }{
+		{"name", "Name"},
+		{"description", "Description"},
+		{"projects", "Projects"},
+		{"allowedIps", "Allowed addresses"},
+		{"expectedCountries", "Expected countries"},
+		{"plan", "Plan"},
+		{"limits", "Own limits"},
+	} {
+		if f.Values.Has(field.name) && f.Get(field.name) != now.Get(field.name) {
+			list = append(list, changeView{Field: field.title, To: cmp.Or(now.Get(field.name), "none")})
+		}
+	}
+	if f.Values.Has("permission") && !sameElements(f.scopesOf(kindOf(k).choices()), k.Scopes) {
+		list = append(list, changeView{Field: "Permissions", To: strings.Join(texts(k.Scopes), ", ")})
+	}
+	if f.Get("expires") != now.Get("expires") {
+		end := "never"
+		if k.ExpiresAt != nil {
+			end = k.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC")
+		}
+		list = append(list, changeView{Field: "Expires", To: end})
+	}
+	return list
 }
 
 // keyPatch holds what the form changes about the key, and nothing else: a visitor

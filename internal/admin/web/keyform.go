@@ -24,6 +24,7 @@ type keyForm struct {
 	Plans       []client.Plan // likewise
 	Expirations any
 	Today       string
+	Meanwhile   []changeView // what somebody else has changed since the form was opened
 }
 
 // kind is what tells the pages of user keys from those of system keys.
