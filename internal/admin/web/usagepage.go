@@ -6,8 +6,8 @@ import (
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
-// topMinutes is how much of the past the busiest keys are of.
-const topMinutes = 60
+// topMinutes is how much of the past the busiest keys are of: all that the API tells.
+const topMinutes = 15
 
 // usagePage is the data of the page of the usage of all keys.
 type usagePage struct {
@@ -16,7 +16,7 @@ type usagePage struct {
 	Top   *client.TopUsage // nil where nobody knows
 }
 
-// Share is how much of the requests of the last hour one key sent, in percent.
+// Share is how much of the requests of these minutes one key sent, in percent.
 func (u usagePage) Share(k client.TopKey) int { return share(k.Counts.Requests, u.Top.Total.Requests) }
 
 func (p *pages) showUsage(w http.ResponseWriter, r *http.Request) {
