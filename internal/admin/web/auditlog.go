@@ -63,7 +63,9 @@ func (p *pages) auditViews(ctx context.Context, list []client.AuditRecord) []aud
 		record := &list[i]
 		view := auditView{AuditRecord: *record, Changed: changesOf(record.Changes), OnPath: pathOf(value(record.Target)), now: p.now()}
 		if by := actorOf(record); by != "" {
-			view.By, view.ByPath = nameOf(by), pathOf(by)
+			if view.By = nameOf(by); view.By != by { // else it is gone, or not for the visitor to see
+				view.ByPath = pathOf(by)
+			}
 		}
 		views[i] = view
 	}
