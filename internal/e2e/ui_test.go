@@ -337,14 +337,14 @@ var hrefs = regexp.MustCompile(`href="([^"]+)"`)
 // more than a few, and returns them by their paths.
 func (p *page) crawl() map[string]string {
 	p.t.Helper()
-	cookies, pages, kinds := p.cookies(), map[string]string{}, map[string]int{}
+	cookies, pages, kinds, from := p.cookies(), map[string]string{}, map[string]int{}, map[string]string{}
 	for queue := []string{"/keys"}; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]
 		if _, seen := pages[path]; seen {
 			continue
 		}
 		got := p.fetch(path, cookies)
-		require.Equal(p.t, http.StatusOK, got.status, path)
+		require.Equal(p.t, http.StatusOK, got.status, "%s, to which %s leads", path, from[path])
 		pages[path] = got.body
 		for _, match := range hrefs.FindAllStringSubmatch(got.body, -1) {
 			at, err := url.Parse(path)
@@ -352,9 +352,12 @@ func (p *page) crawl() map[string]string {
 			next, err := at.Parse(strings.ReplaceAll(match[1], "&amp;", "&"))
 			require.NoError(p.t, err)
 			next.Fragment = ""
-			if kinds[kindOfPage(next.Path)]++; kinds[kindOfPage(next.Path)] <= 40 && !strings.HasPrefix(next.Path, "/assets/") {
-				queue = append(queue, next.RequestURI())
+			to, kind := next.RequestURI(), kindOfPage(next.Path)
+			if _, found := from[to]; found || strings.HasPrefix(to, "/assets/") || kinds[kind] == 20 {
+				continue
 			}
+			kinds[kind]++
+			queue, from[to] = append(queue, to), path
 		}
 	}
 	return pages
