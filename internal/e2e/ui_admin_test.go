@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 
@@ -246,6 +245,6 @@ func TestAMemberMakesKeysOfTheirOwnOnThePages(t *testing.T) {
 	require.Equal(t, http.StatusCreated, p.follow(button("Create API key")))
 	assert.NoError(t, exportTracesHTTP(t.Context(), c, bearer(p.secret()), false))
 	k := c.details(t, c.keyNamed(t, "another of mine").id)
-	assert.Equal(t, ada, fmt.Sprint(*k.OwnerID))
+	assert.Equal(t, ada, *k.OwnerID)
 	assert.Equal(t, c.details(t, mine.id).Plan, k.Plan, "no other than the one it is made with")
 }

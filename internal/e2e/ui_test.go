@@ -47,7 +47,7 @@ func sharedBrowser(t *testing.T) *browser.Browser {
 	theBrowser.Lock()
 	defer theBrowser.Unlock()
 	if theBrowser.Browser == nil && theBrowser.err == nil {
-		theBrowser.Browser, theBrowser.err = browser.Start(context.Background()) //nolint:usetesting // it outlives the test
+		theBrowser.Browser, theBrowser.err = browser.Start(context.Background())
 	}
 	if errors.Is(theBrowser.err, browser.ErrNoBrowser) {
 		missing(t, "%s", theBrowser.err)
@@ -313,7 +313,7 @@ func (p *page) cookies() (cookies []*http.Cookie) {
 	p.run(chromedp.ActionFunc(func(ctx context.Context) error {
 		held, err := network.GetCookies().Do(ctx)
 		for _, c := range held {
-			cookies = append(cookies, &http.Cookie{Name: c.Name, Value: c.Value}) //nolint:gosec // it is sent, and not set
+			cookies = append(cookies, &http.Cookie{Name: c.Name, Value: c.Value})
 		}
 		return err
 	}))
