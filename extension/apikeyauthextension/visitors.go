@@ -59,6 +59,8 @@ func (v *visitors) Rejudge(ctx context.Context, whose session.Subject) (*identit
 	return v.userIdentity(ctx, whose.UserID)
 }
 
+var refuseUserUnknown = identity.NewRetryableRefusal(identity.KeyUnresolvable, "users cannot be looked up right now: retry", time.Second)
+
 // userIdentity is what a user stands for who has no key at hand: all that the role
 // allows, on the default plan.
 func (v *visitors) userIdentity(ctx context.Context, id string) (*identity.Identity, *identity.Refusal) {
@@ -67,7 +69,7 @@ func (v *visitors) userIdentity(ctx context.Context, id string) (*identity.Ident
 	case errors.Is(err, store.ErrNotFound), err == nil && !user.Enabled():
 		return nil, identity.NewRefusal(identity.DisabledKey, "this user is deactivated or deleted: ask the administrator")
 	case err != nil:
-		return nil, identity.NewRetryableRefusal(identity.KeyUnresolvable, "the user cannot be looked up right now: retry", time.Second)
+		return nil, refuseUserUnknown
 	}
 	return &identity.Identity{
 		KeyName: user.Name, KeyType: identity.UserKey, Environment: identity.Live, OwnerID: user.ID,
@@ -82,14 +84,14 @@ func (v *visitors) Vouched(r *http.Request) (web.Vouched, error) {
 		return web.Vouched{}, nil
 	}
 	user, err := v.users.UserByEmail(r.Context(), name)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) && name != store.BuiltinUserID { // which whoever chooses a name could choose
 		user, err = v.users.User(r.Context(), name)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid), err == nil && !user.Enabled():
 		return web.Vouched{Name: name}, nil
 	case err != nil:
-		return web.Vouched{}, fmt.Errorf("look up the user of a visitor: %w", err)
+		return web.Vouched{}, refuseUserUnknown
 	}
 	return web.Vouched{UserID: user.ID, Name: name}, nil
 }

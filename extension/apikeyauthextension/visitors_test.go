@@ -129,6 +129,7 @@ func TestAUserOfTheCollectorsAuthenticatorNeedsNoKeyForThePages(t *testing.T) {
 		"no text":              {"sub": "3", "email": []string{"ada@example.com"}},
 		"not verified":         {"sub": "4", "email": "ada@example.com", "email_verified": false},
 		"not verified, a text": {"sub": "4", "email": "ada@example.com", "email_verified": "false"},
+		"the built-in user":    {"sub": "5", "email": "admin"},
 		"another attribute":    {"sub": "usr_ada", "name": "ada@example.com"},
 	} {
 		status, _, location := get("/keys", claims)

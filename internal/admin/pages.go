@@ -79,18 +79,22 @@ func (p *pages) SignIn(key func(*http.Request) string, done http.HandlerFunc, re
 	})
 }
 
-// signIn judges a key, unless the address has failed too often.
+// signIn judges a key. An address that has failed too often is told to wait, and
+// nothing else; a key that lets in always does, lest somebody who shares the address
+// can lock others out. How fast keys are looked up that nobody has is bounded by the
+// gate.
 func (p *pages) signIn(r *http.Request, key string) (*identity.Admission, error) {
+	admission, err := p.visitors.SignIn(r, key)
+	if err == nil || problemOf(err).status != http.StatusUnauthorized {
+		return admission, err
+	}
 	address := p.door.ClientAddr(r)
 	if ok, wait := p.failures.Allow(p.clock(), address); !ok {
 		return nil, identity.NewRetryableRefusal(identity.TooManyFailures,
 			"too many attempts to sign in from this address: check the key, then retry later", wait)
 	}
-	admission, err := p.visitors.SignIn(r, key)
-	if err != nil && problemOf(err).status == http.StatusUnauthorized {
-		p.failures.Fail(p.clock(), address)
-	}
-	return admission, err
+	p.failures.Fail(p.clock(), address)
+	return nil, err
 }
 
 // SignedOut implements web.Gate.

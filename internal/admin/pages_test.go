@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -83,7 +84,7 @@ func TestAKeyIsCreatedAsTheFormSays(t *testing.T) {
 	assert.Equal(t, "usr_ada", k.OwnerID)
 	assert.Equal(t, []identity.Scope{identity.TracesWrite, identity.LogsWrite}, k.Scopes)
 	assert.Equal(t, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), k.ExpiresAt, "the day itself included")
-	assert.Equal(t, []string{"a", "b", "c"}, k.Projects)
+	assert.Equal(t, []string{"a", "b, c"}, k.Projects, "a line each: names may have commas")
 	assert.Len(t, k.AllowedIPs, 1)
 	assert.Equal(t, "pro", k.Plan)
 	assert.Equal(t, []string{"FR", "IT"}, k.ExpectedCountries)
@@ -111,16 +112,18 @@ func TestAFormThatIsWrongKeepsWhatWasFilledIn(t *testing.T) {
 		values url.Values
 		says   string
 	}{
-		"no scope":      {url.Values{"permission": {"custom"}}, "must be at least one"},
-		"no such scope": {url.Values{"permission": {"custom"}, "scopes": {"all:write"}}, "must be"},
-		"an address":    {url.Values{"allowedIps": {"10.0.0.300"}}, "must be"},
-		"a country":     {url.Values{"expectedCountries": {"Germany"}}, "expectedCountries"},
-		"a limit":       {url.Values{"limits": {"ingest:5"}}, "is incomplete"},
-		"a date":        {url.Values{"expires": {"date"}, "expiresOn": {"tomorrow"}}, "must be a date"},
-		"the past":      {url.Values{"expires": {"date"}, "expiresOn": {"2020-01-01"}}, "must be"},
-		"no such owner": {url.Values{"ownerId": {"nobody@example.com"}}, "there is none with this email"},
-		"no such plan":  {url.Values{"plan": {"gold"}}, "must be"},
-		"a long name":   {url.Values{"name": {strings.Repeat("n", 101)}}, "must be"},
+		"no scope":       {url.Values{"permission": {"custom"}}, "must be at least one"},
+		"no such scope":  {url.Values{"permission": {"custom"}, "scopes": {"all:write"}}, "must be"},
+		"an address":     {url.Values{"allowedIps": {"10.0.0.300"}}, "must be"},
+		"a country":      {url.Values{"expectedCountries": {"Germany"}}, "expectedCountries"},
+		"a limit":        {url.Values{"limits": {"ingest:5"}}, "is incomplete"},
+		"a date":         {url.Values{"expires": {"date"}, "expiresOn": {"tomorrow"}}, "must be a date"},
+		"another expiry": {url.Values{"expires": {"bogus"}}, "must be one of those"},
+		"the last day":   {url.Values{"expires": {"date"}, "expiresOn": {"9999-12-31"}}, "must be a date"},
+		"the past":       {url.Values{"expires": {"date"}, "expiresOn": {"2020-01-01"}}, "must be"},
+		"no such owner":  {url.Values{"ownerId": {"nobody@example.com"}}, "there is none with this email"},
+		"no such plan":   {url.Values{"plan": {"gold"}}, "must be"},
+		"a long name":    {url.Values{"name": {strings.Repeat("n", 101)}}, "must be"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values := url.Values{"name": {"kept-name"}, "description": {"kept-description"}}
@@ -133,7 +136,7 @@ func TestAFormThatIsWrongKeepsWhatWasFilledIn(t *testing.T) {
 			assert.Contains(t, a.body, `aria-invalid="true"`)
 			again := formOf(t, a.body, "/keys")
 			for field, v := range test.values {
-				if field != "scopes" && field != "plan" { // what there is not to choose cannot be shown
+				if field != "scopes" && field != "expires" || again.Has(field) { // what there is not to choose cannot be shown
 					assert.Equal(t, v, again[field])
 				}
 			}
@@ -160,8 +163,11 @@ func TestAnEditOfWhatSomebodyElseHasChangedIsTold(t *testing.T) {
 	admin := h.signedIn(h.admin)
 	path := "/keys/" + id + "/edit"
 	mine := formOf(t, admin.page(path), path)
-	require.Equal(t, http.StatusSeeOther, admin.submit(path, path, url.Values{"name": {"theirs"}}).status)
+	require.Equal(t, http.StatusSeeOther, admin.submit(path, path, url.Values{
+		"name": {"theirs"}, "allowedIps": {"10.1.2.0/24"}, "permission": {"custom"}, "scopes": {"logs:write"}, "expires": {"7d"},
+	}).status)
 	mine.Set("name", "mine")
+	mine.Set("description", "mine too")
 	a := admin.post(path, mine)
 	assert.Equal(t, http.StatusPreconditionFailed, a.status)
 	assert.Contains(t, a.body, "Somebody else has changed this key")
@@ -169,7 +175,90 @@ func TestAnEditOfWhatSomebodyElseHasChangedIsTold(t *testing.T) {
 	k, err := h.store.Key(t.Context(), id)
 	require.NoError(t, err)
 	assert.Equal(t, "theirs", k.Name)
-	assert.Equal(t, http.StatusSeeOther, admin.post(path, formOf(t, a.body, path)).status, "on purpose")
+
+	require.Equal(t, http.StatusSeeOther, admin.post(path, formOf(t, a.body, path)).status, "on purpose")
+	k, err = h.store.Key(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, "mine", k.Name)
+	assert.Equal(t, "mine too", k.Description)
+	assert.Len(t, k.AllowedIPs, 1, "what they have changed, and I have not, stays")
+	assert.Equal(t, []identity.Scope{identity.LogsWrite}, k.Scopes)
+	assert.Equal(t, epoch.AddDate(0, 0, 7), k.ExpiresAt)
+}
+
+func TestAnEditOfAUserKeepsWhatSomebodyElseHasChanged(t *testing.T) {
+	h := newPageHarness(t)
+	h.user("usr_ada", identity.Member)
+	admin := h.signedIn(h.admin)
+	mine := formOf(t, admin.page("/users/usr_ada"), "/users/usr_ada")
+	theirs := formOf(t, admin.page("/users/usr_ada"), "/users/usr_ada")
+	theirs.Del("active")
+	theirs.Set("role", "viewer")
+	require.Equal(t, http.StatusSeeOther, admin.post("/users/usr_ada", theirs).status)
+	mine.Set("name", "Ada")
+	a := admin.post("/users/usr_ada", mine)
+	require.Equal(t, http.StatusPreconditionFailed, a.status)
+	require.Equal(t, http.StatusSeeOther, admin.post("/users/usr_ada", formOf(t, a.body, "/users/usr_ada")).status)
+	u, err := h.store.User(t.Context(), "usr_ada")
+	require.NoError(t, err)
+	assert.Equal(t, "Ada", u.Name)
+	assert.False(t, u.Active)
+	assert.Equal(t, identity.Viewer, u.Role)
+}
+
+// A key on a plan that is no longer configured is on the default one's limits, and
+// stays so when it is renamed.
+func TestAPlanThatIsGoneIsKept(t *testing.T) {
+	h := newPageHarness(t)
+	_, id := h.keyAndID(store.Key{OwnerID: store.BuiltinUserID, Scopes: []identity.Scope{identity.TracesWrite}, Plan: "gone"})
+	admin := h.signedIn(h.admin)
+	path := "/keys/" + id + "/edit"
+	require.Equal(t, http.StatusSeeOther, admin.submit(path, path, url.Values{"name": {"renamed"}}).status)
+	k, err := h.store.Key(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, "renamed", k.Name)
+	assert.Equal(t, "gone", k.Plan)
+}
+
+func TestReadingOnesOwnPagesIsOnNobodysRecord(t *testing.T) {
+	h := newPageHarness(t)
+	h.user("usr_ada", identity.Member)
+	secret, id := h.keyAndID(store.Key{OwnerID: "usr_ada", Scopes: []identity.Scope{identity.TracesWrite}, CreatedBy: store.BuiltinUserID})
+	admin := h.signedIn(h.admin)
+	path := "/keys/" + id + "/edit"
+	require.Equal(t, http.StatusSeeOther, admin.submit(path, path, url.Values{"name": {"renamed"}}).status)
+	ada := h.signedIn(secret)
+	before := newestSeq(t, h)
+	for _, path := range []string{"", "/requests", "/alerts", "/history", "/edit", "/rotate", "/revoke"} {
+		ada.page("/keys/" + id + path)
+	}
+	for _, path := range []string{"/keys", "/users", "/alerts", "/access-logs", "/plans"} {
+		ada.page(path)
+	}
+	assert.Equal(t, before, newestSeq(t, h))
+}
+
+// What may be done is judged when a form has arrived, however slowly it does.
+func TestAFormThatArrivesAfterARevocationDoesNothing(t *testing.T) {
+	h := newPageHarness(t)
+	secret, id := h.userKey(store.BuiltinUserID, identity.Admin)
+	someone := h.signedIn(secret)
+	form := formOf(t, someone.page("/keys/new"), "/keys")
+	form.Set("name", "too late")
+	reader, writer := io.Pipe()
+	answered := make(chan answer)
+	go func() { answered <- someone.do(http.MethodPost, "/keys", reader) }()
+	half := form.Encode()
+	_, err := io.WriteString(writer, half[:len(half)/2])
+	require.NoError(t, err)
+	require.Equal(t, "No Content", h.revoke(h.admin, id).code(t))
+	_, err = io.WriteString(writer, half[len(half)/2:])
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	assert.Equal(t, http.StatusUnauthorized, (<-answered).status)
+	keys, err := h.store.ListKeys(t.Context(), store.KeyFilter{Query: "too late"}, store.Page{})
+	require.NoError(t, err)
+	assert.Empty(t, keys.Keys)
 }
 
 func TestAnEditThatChangesNothingWritesNothing(t *testing.T) {

@@ -32,9 +32,10 @@ type Session struct {
 type record struct {
 	token   token
 	subject Subject
+	holder  string
 	began   time.Time
 	seen    time.Time
-	spent   []string // of forms, the oldest first
+	spent   []token // of forms, the oldest first
 }
 
 // end is when the session ends if nothing resumes it again.

@@ -11,19 +11,19 @@ import (
 
 // What the zero Options mean.
 const (
-	DefaultIdle       = time.Hour
-	DefaultAbsolute   = 12 * time.Hour
-	DefaultMax        = 10_000
-	DefaultPerSubject = 20
+	DefaultIdle      = time.Hour
+	DefaultAbsolute  = 12 * time.Hour
+	DefaultMax       = 10_000
+	DefaultPerHolder = 20
 )
 
 // Options configure New. A value that is not positive means its default.
 type Options struct {
-	Idle       time.Duration // after which a session ends that nothing resumes
-	Absolute   time.Duration // after which every session ends
-	Max        int           // how many there are at once; beyond, the one unused for longest ends
-	PerSubject int           // how many of one subject; beyond, likewise
-	Now        func() time.Time
+	Idle      time.Duration // after which a session ends that nothing resumes
+	Absolute  time.Duration // after which every session ends
+	Max       int           // how many there are at once; beyond, the one unused for longest ends
+	PerHolder int           // how many of one holder; beyond, likewise
+	Now       func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -36,8 +36,8 @@ func (o Options) withDefaults() Options {
 	if o.Max <= 0 {
 		o.Max = DefaultMax
 	}
-	if o.PerSubject <= 0 {
-		o.PerSubject = DefaultPerSubject
+	if o.PerHolder <= 0 {
+		o.PerHolder = DefaultPerHolder
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -46,7 +46,8 @@ func (o Options) withDefaults() Options {
 }
 
 // token is the SHA-256 of what whoever is signed in holds: who reads memory, or
-// times a look-up, learns of no session.
+// times a look-up, learns of no session. Of a form it keeps no more than that,
+// however long its name is.
 type token [sha256.Size]byte
 
 // Sessions are those of one collector, in memory: a restart ends them. Safe for
@@ -68,8 +69,9 @@ func New(o Options) *Sessions {
 func (s *Sessions) Absolute() time.Duration { return s.options.Absolute }
 
 // Begin begins a session and returns the text that resumes it, which has 256 bits
-// of randomness and is kept nowhere.
-func (s *Sessions) Begin(subject Subject) string {
+// of randomness and is kept nowhere. The holder is who answers for it: a user with
+// many keys must not have so many sessions that others lose theirs.
+func (s *Sessions) Begin(subject Subject, holder string) string {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails
 	text := base64.RawURLEncoding.EncodeToString(raw[:])
@@ -78,9 +80,9 @@ func (s *Sessions) Begin(subject Subject) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now)
-	s.makeRoom(subject)
+	s.makeRoom(holder)
 	t := tokenOf(text)
-	s.records[t] = &record{token: t, subject: subject, began: now, seen: now}
+	s.records[t] = &record{token: t, subject: subject, holder: holder, began: now, seen: now}
 	return text
 }
 
@@ -120,11 +122,11 @@ const maxSpent = 200
 func (s *Sessions) Spend(session Session, form string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.live(session.token, s.options.Now())
-	if r == nil || slices.Contains(r.spent, form) {
+	r, name := s.live(session.token, s.options.Now()), tokenOf(form)
+	if r == nil || slices.Contains(r.spent, name) {
 		return false
 	}
-	r.spent = append(r.spent, form)
+	r.spent = append(r.spent, name)
 	r.spent = r.spent[max(0, len(r.spent)-maxSpent):]
 	return true
 }
@@ -134,7 +136,8 @@ func (s *Sessions) Unspend(session Session, form string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.records[session.token]; r != nil {
-		r.spent = slices.DeleteFunc(r.spent, func(spent string) bool { return spent == form })
+		name := tokenOf(form)
+		r.spent = slices.DeleteFunc(r.spent, func(spent token) bool { return spent == name })
 	}
 }
 
@@ -168,14 +171,14 @@ func (s *Sessions) sweep(now time.Time) {
 }
 
 // makeRoom ends sessions where there are as many as there may be.
-func (s *Sessions) makeRoom(subject Subject) {
+func (s *Sessions) makeRoom(holder string) {
 	var oldest, own *record
 	count := 0
 	for _, r := range s.records {
 		if oldest == nil || r.seen.Before(oldest.seen) {
 			oldest = r
 		}
-		if r.subject != subject {
+		if r.holder != holder {
 			continue
 		}
 		count++
@@ -184,7 +187,7 @@ func (s *Sessions) makeRoom(subject Subject) {
 		}
 	}
 	switch {
-	case count >= s.options.PerSubject:
+	case count >= s.options.PerHolder:
 		delete(s.records, own.token)
 	case len(s.records) >= s.options.Max:
 		delete(s.records, oldest.token)

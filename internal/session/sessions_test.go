@@ -29,8 +29,8 @@ var ada = Subject{UserID: "usr_ada"}
 func TestASessionIsResumedByItsTokenAlone(t *testing.T) {
 	s := New(Options{})
 	subject := Subject{Key: credential.Digest{1}}
-	token := s.Begin(subject)
-	other := s.Begin(ada)
+	token := s.Begin(subject, "key_a")
+	other := s.Begin(ada, ada.UserID)
 
 	got, ok := s.Resume(token)
 	require.True(t, ok)
@@ -48,7 +48,7 @@ func TestTokensAreLongAndNeverTheSame(t *testing.T) {
 	s := New(Options{})
 	seen := map[string]bool{}
 	for range 100 {
-		token := s.Begin(ada)
+		token := s.Begin(ada, ada.UserID)
 		assert.Len(t, token, 43, "256 bits")
 		assert.False(t, seen[token])
 		seen[token] = true
@@ -58,7 +58,7 @@ func TestTokensAreLongAndNeverTheSame(t *testing.T) {
 func TestASessionEndsWhenItIsIdle(t *testing.T) {
 	c := newClock()
 	s := New(Options{Idle: time.Hour, Absolute: 10 * time.Hour, Now: c.Now})
-	token := s.Begin(ada)
+	token := s.Begin(ada, ada.UserID)
 	for range 3 {
 		c.advance(time.Hour - time.Second)
 		got, ok := s.Resume(token)
@@ -73,7 +73,7 @@ func TestASessionEndsWhenItIsIdle(t *testing.T) {
 func TestASessionEndsHoweverMuchItIsUsed(t *testing.T) {
 	c := newClock()
 	s := New(Options{Idle: time.Hour, Absolute: 3 * time.Hour, Now: c.Now})
-	token := s.Begin(ada)
+	token := s.Begin(ada, ada.UserID)
 	for range 5 {
 		c.advance(35 * time.Minute)
 		_, ok := s.Resume(token)
@@ -86,7 +86,7 @@ func TestASessionEndsHoweverMuchItIsUsed(t *testing.T) {
 
 func TestASessionThatWasEndedIsOver(t *testing.T) {
 	s := New(Options{})
-	token, other := s.Begin(ada), s.Begin(ada)
+	token, other := s.Begin(ada, ada.UserID), s.Begin(ada, ada.UserID)
 	got, _ := s.Resume(token)
 	s.End(got)
 	s.End(got)
@@ -99,8 +99,8 @@ func TestASessionThatWasEndedIsOver(t *testing.T) {
 
 func TestAFormIsSpentOnce(t *testing.T) {
 	s := New(Options{})
-	session, _ := s.Resume(s.Begin(ada))
-	other, _ := s.Resume(s.Begin(ada))
+	session, _ := s.Resume(s.Begin(ada, ada.UserID))
+	other, _ := s.Resume(s.Begin(ada, ada.UserID))
 	assert.True(t, s.Spend(session, "a"))
 	assert.False(t, s.Spend(session, "a"))
 	assert.True(t, s.Spend(session, "b"))
@@ -115,20 +115,24 @@ func TestAFormIsSpentOnce(t *testing.T) {
 
 func TestSessionsAreBounded(t *testing.T) {
 	c := newClock()
-	s := New(Options{Max: 10, PerSubject: 3, Now: c.Now})
+	s := New(Options{Max: 10, PerHolder: 3, Now: c.Now})
 	var tokens []string
 	for range 4 {
 		c.advance(time.Second)
-		tokens = append(tokens, s.Begin(ada))
+		tokens = append(tokens, s.Begin(ada, ada.UserID))
 	}
 	_, ok := s.Resume(tokens[0])
 	assert.False(t, ok, "the one of the subject that was unused for longest")
 	_, ok = s.Resume(tokens[1])
 	assert.True(t, ok)
 
+	s.Begin(Subject{Key: credential.Digest{1}}, ada.UserID)
+	_, ok = s.Resume(tokens[2])
+	assert.False(t, ok, "by whichever of the holder's keys")
+
 	c.advance(time.Second)
 	for i := range 20 {
-		s.Begin(Subject{UserID: strconv.Itoa(i)})
+		s.Begin(Subject{UserID: strconv.Itoa(i)}, strconv.Itoa(i))
 	}
 	assert.Len(t, s.records, 10)
 	_, ok = s.Resume(tokens[1])
@@ -139,16 +143,16 @@ func TestSessionsThatHaveEndedTakeNoRoom(t *testing.T) {
 	c := newClock()
 	s := New(Options{Idle: time.Hour, Now: c.Now})
 	for i := range 100 {
-		s.Begin(Subject{UserID: strconv.Itoa(i)})
+		s.Begin(Subject{UserID: strconv.Itoa(i)}, strconv.Itoa(i))
 	}
 	c.advance(time.Hour)
-	s.Begin(ada)
+	s.Begin(ada, ada.UserID)
 	assert.Len(t, s.records, 1)
 }
 
 func TestAFormIsSpentOnceByConcurrentRequests(t *testing.T) {
 	s := New(Options{})
-	token := s.Begin(ada)
+	token := s.Begin(ada, ada.UserID)
 	var wins sync.Map
 	var wait sync.WaitGroup
 	for i := range 16 {

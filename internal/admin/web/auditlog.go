@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
@@ -20,7 +19,6 @@ type auditView struct {
 	ByPath  string // the page of who did it; empty where there is none
 	OnPath  string // the page of what it was done to; likewise
 	Changed []changeView
-	now     time.Time
 }
 
 // changeView is a field before and after.
@@ -47,9 +45,6 @@ func (a auditView) Deed() string {
 // Refused reports whether it was tried in vain.
 func (a auditView) Refused() bool { return a.Outcome == client.AuditOutcomeRefused }
 
-// Ago tells how long ago it is.
-func (a auditView) Ago() string { return ago(a.Time, a.now) }
-
 func (p *pages) auditViews(ctx context.Context, list []client.AuditRecord) []auditView {
 	known, names := p.people(), map[string]string{}
 	nameOf := func(id string) string {
@@ -61,7 +56,7 @@ func (p *pages) auditViews(ctx context.Context, list []client.AuditRecord) []aud
 	views := make([]auditView, len(list))
 	for i := range list {
 		record := &list[i]
-		view := auditView{AuditRecord: *record, Changed: changesOf(record.Changes), OnPath: pathOf(value(record.Target)), now: p.now()}
+		view := auditView{AuditRecord: *record, Changed: changesOf(record.Changes), OnPath: pathOf(value(record.Target))}
 		if by := actorOf(record); by != "" {
 			if view.By = nameOf(by); view.By != by { // else it is gone, or not for the visitor to see
 				view.ByPath = pathOf(by)

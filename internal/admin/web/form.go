@@ -25,17 +25,15 @@ type form struct {
 
 func newForm(values url.Values) form { return form{Values: values, Once: rand.Text()} }
 
-// readForm returns what was sent, and a problem where it cannot be read.
-func readForm(r *http.Request) (form, *Problem) {
-	if err := r.ParseForm(); err != nil {
-		return form{}, &Problem{Status: http.StatusBadRequest, Detail: "The form is too large or broken. Go back and send it again."}
-	}
-	for name, values := range r.PostForm {
-		for i, text := range values { // browsers send CR LF for a line break
-			r.PostForm[name][i] = strings.ReplaceAll(text, "\r\n", "\n")
+// formOf returns what was sent. Browsers send CR LF for a line break.
+func formOf(r *http.Request) form {
+	values := url.Values{}
+	for name, texts := range r.PostForm {
+		for _, text := range texts {
+			values.Add(name, strings.ReplaceAll(text, "\r\n", "\n"))
 		}
 	}
-	return newForm(r.PostForm), nil
+	return newForm(values)
 }
 
 // Get returns the text of an input without space around it.
@@ -84,10 +82,15 @@ func labelOf(f client.FieldError) string {
 	return f.Place()
 }
 
+// lines returns the lines of an input that are not empty.
+func (f form) lines(name string) []string { return f.split(name, "\n") }
+
 // list returns the lines of an input, or what is between commas.
-func (f form) list(name string) []string {
+func (f form) list(name string) []string { return f.split(name, "\n,") }
+
+func (f form) split(name, separators string) []string {
 	var list []string
-	for _, part := range strings.FieldsFunc(f.Values.Get(name), func(r rune) bool { return r == '\n' || r == ',' }) {
+	for _, part := range strings.FieldsFunc(f.Values.Get(name), func(r rune) bool { return strings.ContainsRune(separators, r) }) {
 		if part = strings.TrimSpace(part); part != "" {
 			list = append(list, part)
 		}
@@ -165,6 +168,9 @@ var expirations = []struct {
 	{"365d", "1 year", 365 * 24 * time.Hour},
 }
 
+// lastYear is the last in which a key can be said to end: RFC 3339 has four digits.
+const lastYear = 9998
+
 // expiry returns when a key is to end, nil for never.
 func (f form) expiry(now time.Time) (*time.Time, *fieldProblem) {
 	choice := f.Get("expires")
@@ -174,11 +180,15 @@ func (f form) expiry(now time.Time) (*time.Time, *fieldProblem) {
 			return &end, nil
 		}
 	}
-	if choice != "date" {
+	switch choice {
+	case "", "never":
 		return nil, nil
+	case "date":
+	default:
+		return nil, &fieldProblem{"expiresAt", "must be one of those to choose from"}
 	}
 	day, err := time.Parse(time.DateOnly, f.Get("expiresOn"))
-	if err != nil {
+	if err != nil || day.Year() > lastYear {
 		return nil, &fieldProblem{"expiresAt", "must be a date, such as " + now.AddDate(1, 0, 0).Format(time.DateOnly)}
 	}
 	end := day.AddDate(0, 0, 1) // the day itself included

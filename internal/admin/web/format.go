@@ -13,27 +13,24 @@ import (
 
 // functions are what templates can call.
 var functions = template.FuncMap{
-	"asset":    assetPath,
-	"rfc3339":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"moment":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"exact":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"day":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-	"count":    count,
-	"number":   grouped,
-	"bytes":    byteSize,
-	"percent":  percent,
-	"millis":   millis,
-	"reason":   reasonText,
-	"plural":   plural,
-	"plural64": func(n int, one, many string) string { return plural(int64(n), one, many) },
-	"join":     strings.Join,
-	"text":     value[string],
-	"lines":    func(list []string) string { return strings.Join(list, "\n") },
-	"country":  countryName,
-	"window":   windowText,
-	"prose":    proseOf,
-	"label":    labelOf,
-	"list":     func(elements ...string) []string { return elements },
+	"asset":   assetPath,
+	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"moment":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"exact":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"count":   count,
+	"number":  grouped,
+	"bytes":   byteSize,
+	"percent": percent,
+	"reason":  reasonText,
+	"plural":  plural,
+	"join":    strings.Join,
+	"text":    value[string],
+	"country": countryName,
+	"window":  windowText,
+	"prose":   proseOf,
+	"label":   labelOf,
+	"list":    func(elements ...string) []string { return elements },
 }
 
 // value returns what p points to, the zero value where it is nil.
@@ -106,16 +103,6 @@ func percent(part float64) string {
 		return ">99.9%"
 	}
 	return strings.TrimSuffix(strconv.FormatFloat(part*100, 'f', 1, 64), ".0") + "%"
-}
-
-func millis(ms float64) string {
-	switch {
-	case ms < 1:
-		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
-	case ms < 1000:
-		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
-	}
-	return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"
 }
 
 func plural(n int64, one, many string) string {

@@ -40,11 +40,7 @@ func (p *pages) showKeyForm(w http.ResponseWriter, r *http.Request, status int, 
 
 // create makes a key, once, and shows its secret, in the answer to the form alone.
 func (p *pages) create(w http.ResponseWriter, r *http.Request, k kind) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	body, problems := p.keyToCreate(r, f, k)
 	if len(problems) > 0 {
 		p.showKeyForm(w, r, http.StatusBadRequest, "Create "+k.Noun, k, f.refused(problems...))
@@ -77,7 +73,7 @@ func (p *pages) keyToCreate(r *http.Request, f form, k kind) (client.KeyCreate, 
 	}
 	body := client.KeyCreate{
 		Name: f.Get("name"), Description: f.optional("description"), Type: &k.Type, Scopes: f.scopesOf(k.choices()),
-		Projects: f.list("projects"), AllowedIps: f.list("allowedIps"), ExpectedCountries: f.countries(), Plan: f.optional("plan"),
+		Projects: f.lines("projects"), AllowedIps: f.list("allowedIps"), ExpectedCountries: f.countries(), Plan: f.optional("plan"),
 	}
 	if len(body.Scopes) == 0 {
 		note(&fieldProblem{"scopes", "must be at least one: choose what the key may do"})

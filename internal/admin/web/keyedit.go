@@ -26,9 +26,7 @@ func (p *pages) editKey(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	values := valuesOf(found.JSON200)
-	values.Set("version", found.Headers200.ETag)
-	p.showEditKey(w, r, http.StatusOK, found.JSON200, newForm(values))
+	p.showEditKey(w, r, http.StatusOK, found.JSON200, editOf(valuesOf(found.JSON200), found.Headers200.ETag))
 }
 
 func (p *pages) showEditKey(w http.ResponseWriter, r *http.Request, status int, k *client.Key, f form) {
@@ -39,7 +37,7 @@ func (p *pages) showEditKey(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	view := p.keyView(r.Context(), p.people(), k)
 	page.Key = &view
-	if status == http.StatusPreconditionFailed {
+	if f.Problem != nil && f.Problem.wasOvertaken() {
 		page.Meanwhile = differences(f, k)
 	}
 	p.render(w, r, status, "key-edit", page)
@@ -48,11 +46,7 @@ func (p *pages) showEditKey(w http.ResponseWriter, r *http.Request, status int, 
 // updateKey sends what has changed, of the version that the form was filled in
 // with.
 func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	found, err := p.visibleKey(r)
 	if err != nil {
 		p.failed(w, r, err)
@@ -67,9 +61,9 @@ func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
 	answer, err := p.api.UpdateKeyWithResponse(r.Context(), k.ID, &client.UpdateKeyParams{IfMatch: f.optional("version")}, patch)
 	if _, err = called(answer, err); err != nil {
 		f.Problem = problemOf(err)
-		if f.Problem.Status == http.StatusPreconditionFailed {
-			f.Problem.Detail = "Somebody else has changed this key since you opened it, and nothing was saved. Look at what differs from what you filled in, and save again to overwrite it."
-			f.Values.Set("version", found.Headers200.ETag)
+		if f.Problem.wasOvertaken() {
+			f.Problem.Detail = "Somebody else has changed this key since you opened it, and nothing was saved. Below is the key as it is now, with your changes. Save again to make them."
+			f = f.overtaken(valuesOf(k), found.Headers200.ETag, f.Problem)
 		}
 		p.showEditKey(w, r, f.Problem.Status, k, f)
 		return
@@ -110,32 +104,30 @@ func differences(f form, k *client.Key) (list []changeView) {
 // may not be allowed to send even what stays as it is.
 func (p *pages) keyPatch(f form, k *client.Key) (client.KeyPatch, []fieldProblem) {
 	var problems []fieldProblem
-	was := form{Values: valuesOf(k)}
-	changed := func(name string) bool { return f.Values.Has(name) && f.Get(name) != was.Get(name) }
 	patch := client.KeyPatch{}
-	if changed("name") {
+	if f.changes("name") {
 		name := f.Get("name")
 		patch.Name = &name
 	}
-	setText(&patch.Description, f, "description", changed("description"))
-	setText(&patch.Plan, f, "plan", changed("plan"))
-	if changed("projects") {
-		patch.Projects = nullable.NewNullableWithValue(orEmpty(f.list("projects")))
+	setText(&patch.Description, f, "description", f.changes("description"))
+	setText(&patch.Plan, f, "plan", f.changes("plan"))
+	if f.changes("projects") {
+		patch.Projects = nullable.NewNullableWithValue(orEmpty(f.lines("projects")))
 	}
-	if changed("allowedIps") {
+	if f.changes("allowedIps") {
 		patch.AllowedIps = nullable.NewNullableWithValue(orEmpty(f.list("allowedIps")))
 	}
-	if changed("expectedCountries") {
+	if f.changes("expectedCountries") {
 		patch.ExpectedCountries = nullable.NewNullableWithValue(orEmpty(f.countries()))
 	}
-	if changed("limits") {
+	if f.changes("limits") {
 		limits, problem := limitsOf(f)
 		if problem != nil {
 			problems = append(problems, *problem)
 		}
 		patch.Limits = nullable.NewNullableWithValue(limits)
 	}
-	if choice := f.Get("expires"); choice != "" && choice != was.Get("expires") {
+	if f.changes("expires") {
 		end, problem := f.expiry(p.now())
 		switch {
 		case problem != nil:
@@ -163,7 +155,7 @@ func setText(field *nullable.Nullable[string], f form, name string, changed bool
 // setScopes sets the scopes, and with them the role of a system key, where they
 // change.
 func setScopes(patch *client.KeyPatch, f form, k *client.Key) []fieldProblem {
-	if !f.Values.Has("permission") {
+	if !f.changes("permission") && !f.changesChoice("scopes") {
 		return nil
 	}
 	scopes := f.scopesOf(kindOf(k).choices())

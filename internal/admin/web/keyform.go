@@ -27,6 +27,13 @@ type keyForm struct {
 	Meanwhile   []changeView // what somebody else has changed since the form was opened
 }
 
+// ForeignPlan reports whether the form has a plan that is not among those to choose
+// from: a key keeps the one that it is on until somebody chooses another.
+func (k keyForm) ForeignPlan() bool {
+	plan := k.Get("plan")
+	return plan != "" && !slices.ContainsFunc(k.Plans, func(p client.Plan) bool { return p.Name == plan })
+}
+
 // kind is what tells the pages of user keys from those of system keys.
 type kind struct {
 	Type    client.KeyType
@@ -76,7 +83,7 @@ func (p *pages) keyForm(r *http.Request, title string, k kind, f form) (keyForm,
 }
 
 // maxOwners is how many users a form offers; any other can be typed in.
-const maxOwners = 200
+const maxOwners = 100
 
 func (p *pages) owners(r *http.Request) ([]client.User, error) {
 	active, most := true, maxOwners

@@ -141,10 +141,17 @@ func (p *pages) showKeyHistory(w http.ResponseWriter, r *http.Request) {
 	p.render(w, r, http.StatusOK, "key-history", page)
 }
 
-// nameOf returns the name of a user or key, the id where there is none.
+// nameOf returns the name of a user or key, the id where there is none, or it is
+// nothing to the visitor.
 func (p *pages) nameOf(ctx context.Context, known *people, id string) string {
-	if !isKeyID(id) {
+	visitor := visitorOf(ctx)
+	switch {
+	case !isKeyID(id):
 		return known.of(ctx, id).Name
+	case id == visitor.KeyID:
+		return visitor.KeyName
+	case !visitor.Admin:
+		return id
 	}
 	answer, err := p.api.GetKeyWithResponse(ctx, id)
 	k, err := called(answer, err)

@@ -33,11 +33,7 @@ func (p *pages) showRevoke(w http.ResponseWriter, r *http.Request, status int, k
 
 // revokeKey ends a key for whoever has typed its name.
 func (p *pages) revokeKey(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	found, err := p.visibleKey(r)
 	if err != nil {
 		p.failed(w, r, err)

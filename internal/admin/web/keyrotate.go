@@ -43,11 +43,7 @@ func (p *pages) showRotate(w http.ResponseWriter, r *http.Request, status int, k
 
 // rotateKey makes a new secret, once, and shows it.
 func (p *pages) rotateKey(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	found, err := p.visibleKey(r)
 	if err != nil {
 		p.failed(w, r, err)

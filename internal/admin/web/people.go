@@ -16,14 +16,16 @@ type people struct {
 func (p *pages) people() *people { return &people{p.api, map[string]client.User{}} }
 
 // of returns a user. Of one that is deleted, or that the visitor may not see, only
-// the id is known.
+// the id is known; to ask after others would be on the visitor's record.
 func (p *people) of(ctx context.Context, id string) client.User {
 	if user, ok := p.known[id]; ok {
 		return user
 	}
 	user := client.User{ID: id, Name: id}
-	if answer, err := p.api.GetUserWithResponse(ctx, id); err == nil && answer.StatusCode() == http.StatusOK {
-		user = *answer.JSON200
+	if visitor := visitorOf(ctx); visitor.Admin || visitor.UserID == id {
+		if answer, err := p.api.GetUserWithResponse(ctx, id); err == nil && answer.StatusCode() == http.StatusOK {
+			user = *answer.JSON200
+		}
 	}
 	p.known[id] = user
 	return user

@@ -36,7 +36,7 @@ type problemPage struct {
 	frame
 	Problem *Problem
 	Title   string
-	Seconds int
+	Seconds int64
 }
 
 // refusePage shows a problem. Whose key lets in no more is asked to sign in.
@@ -45,17 +45,22 @@ func (p *pages) refusePage(w http.ResponseWriter, r *http.Request, problem *Prob
 		p.signInAgain(w, r, problem)
 		return
 	}
-	if problem.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(problem.RetryAfter)))
-	}
+	problem.setRetryAfter(w)
 	title := problemTitle(problem.Status)
 	p.render(w, r, problem.Status, "problem", problemPage{
 		frame: p.frame(r, title, ""), Problem: problem, Title: title, Seconds: seconds(problem.RetryAfter),
 	})
 }
 
+// setRetryAfter says how long to wait, where that is known.
+func (p *Problem) setRetryAfter(w http.ResponseWriter) {
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter), 10))
+	}
+}
+
 // seconds rounds up, lest somebody comes back too early.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 func problemTitle(status int) string {
 	switch status {

@@ -3,6 +3,7 @@ package web
 import (
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 	"github.com/otlpgate/otlpgate/internal/identity"
@@ -50,5 +51,5 @@ func endpointFor(r *http.Request) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return "http://" + net.JoinHostPort(host, "4318")
+	return "http://" + net.JoinHostPort(strings.Trim(host, "[]"), "4318")
 }

@@ -49,7 +49,7 @@ func (p *pages) resume(w http.ResponseWriter, r *http.Request, vouched Vouched) 
 	if vouched.UserID == "" {
 		return session.Session{}, false
 	}
-	token := p.sessions.Begin(session.Subject{UserID: vouched.UserID})
+	token := p.sessions.Begin(session.Subject{UserID: vouched.UserID}, vouched.UserID)
 	setSession(w, r, token)
 	return p.sessions.Resume(token)
 }
@@ -118,12 +118,14 @@ func (p *pages) signedIn(w http.ResponseWriter, r *http.Request) {
 	if s, ok := p.sessions.Resume(sessionToken(r)); ok {
 		p.sessions.End(s)
 	}
-	setSession(w, r, p.sessions.Begin(session.Subject{Key: key.Digest()}))
+	visitor := visitorIn(r)
+	setSession(w, r, p.sessions.Begin(session.Subject{Key: key.Digest()}, cmp.Or(visitor.UserID, visitor.KeyID)))
 	lead(w, r, r.PostFormValue("next"))
 }
 
 // refuseSignIn shows the form again, without the key.
 func (p *pages) refuseSignIn(w http.ResponseWriter, r *http.Request, problem *Problem) {
+	problem.setRetryAfter(w)
 	p.renderSignIn(w, r, problem.Status, signInPage{Next: localPath(r.PostFormValue("next")), Problem: problem})
 }
 

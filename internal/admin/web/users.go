@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/oapi-codegen/nullable"
-
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
@@ -89,11 +87,7 @@ func (p *pages) showUserForm(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (p *pages) createUser(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	role := client.Role(f.Get("role"))
 	answer, err := p.api.CreateUserWithResponse(r.Context(), client.UserCreate{Email: f.optional("email"), Name: f.optional("name"), Role: &role})
 	made, err := called(answer, err)
@@ -119,31 +113,37 @@ func (p *pages) showUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u := found.JSON200
-	values := url.Values{"name": {u.Name}, "email": {value(u.Email)}, "role": {string(u.Role)}, "version": {found.Headers200.ETag}}
+	p.showUserForm(w, r, http.StatusOK, "user", u.Name, u, editOf(userValues(u), found.Headers200.ETag))
+}
+
+// userValues fills a form in with what a user has. The built-in user's has neither
+// role nor state.
+func userValues(u *client.User) url.Values {
+	values := url.Values{"name": {u.Name}, "email": {value(u.Email)}}
+	if u.Builtin {
+		return values
+	}
+	values.Set("role", string(u.Role))
 	if u.Active {
 		values.Set("active", "true")
 	}
-	p.showUserForm(w, r, http.StatusOK, "user", u.Name, u, newForm(values))
+	return values
 }
 
 func (p *pages) updateUser(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	found, err := p.visibleUser(r)
 	if err != nil {
 		p.failed(w, r, err)
 		return
 	}
 	u := found.JSON200
-	answer, err := p.api.UpdateUserWithResponse(r.Context(), u.ID, &client.UpdateUserParams{IfMatch: f.optional("version")}, userPatch(f, u))
+	answer, err := p.api.UpdateUserWithResponse(r.Context(), u.ID, &client.UpdateUserParams{IfMatch: f.optional("version")}, userPatch(f))
 	if _, err = called(answer, err); err != nil {
 		f.Problem = problemOf(err)
-		if f.Problem.Status == http.StatusPreconditionFailed {
-			f.Problem.Detail = "Somebody else has changed this user since you opened it, and nothing was saved. Save again to overwrite that."
-			f.Values.Set("version", found.Headers200.ETag)
+		if f.Problem.wasOvertaken() {
+			f.Problem.Detail = "Somebody else has changed this user since you opened it, and nothing was saved. Below is the user as it is now, with your changes. Save again to make them."
+			f = f.overtaken(userValues(u), found.Headers200.ETag, f.Problem)
 		}
 		p.showUserForm(w, r, f.Problem.Status, "user", u.Name, u, f)
 		return
@@ -151,26 +151,20 @@ func (p *pages) updateUser(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, userPath(u.ID)+"?done=user-updated", http.StatusSeeOther)
 }
 
-// userPatch holds what the form changes. The built-in user's form has neither role
-// nor state.
-func userPatch(f form, u *client.User) client.UserPatch {
+// userPatch holds what the form changes.
+func userPatch(f form) client.UserPatch {
 	var patch client.UserPatch
-	if name := f.Get("name"); name != u.Name {
+	if f.changes("name") {
+		name := f.Get("name")
 		patch.Name = &name
 	}
-	if email := f.Get("email"); email != value(u.Email) {
-		patch.Email = nullable.NewNullNullable[string]()
-		if email != "" {
-			patch.Email.Set(email)
-		}
-	}
-	if u.Builtin {
-		return patch
-	}
-	if role := client.Role(f.Get("role")); role != u.Role {
+	setText(&patch.Email, f, "email", f.changes("email"))
+	if f.changes("role") {
+		role := client.Role(f.Get("role"))
 		patch.Role = &role
 	}
-	if active := f.Get("active") == "true"; active != u.Active {
+	if f.changesChoice("active") {
+		active := f.Has("active", "true")
 		patch.Active = &active
 	}
 	return patch
@@ -187,11 +181,7 @@ func (p *pages) confirmDeleteUser(w http.ResponseWriter, r *http.Request) {
 
 // deleteUser deletes a user for whoever has typed the name.
 func (p *pages) deleteUser(w http.ResponseWriter, r *http.Request) {
-	f, problem := readForm(r)
-	if problem != nil {
-		p.refusePage(w, r, problem)
-		return
-	}
+	f := formOf(r)
 	found, err := p.visibleUser(r)
 	if err != nil {
 		p.failed(w, r, err)

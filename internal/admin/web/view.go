@@ -74,11 +74,11 @@ func (p *pages) here(r *http.Request) string {
 
 // withoutSecret returns a path, and home for one with a key in it, which somebody
 // has put into a search, say: no page may have it.
-func (p *pages) withoutSecret(path string) string {
-	if p.secrets.Finds(path) {
+func (p *pages) withoutSecret(target string) string {
+	if p.secrets.Finds(target) {
 		return home
 	}
-	return path
+	return target
 }
 
 // render answers with a page, or, where the page is broken, with no part of it.

@@ -56,10 +56,12 @@ func WithVisitor(ctx context.Context, v Visitor) context.Context {
 	return context.WithValue(ctx, visitorKey{}, v)
 }
 
-func visitorIn(r *http.Request) Visitor {
-	v, _ := r.Context().Value(visitorKey{}).(Visitor)
+func visitorOf(ctx context.Context) Visitor {
+	v, _ := ctx.Value(visitorKey{}).(Visitor)
 	return v
 }
+
+func visitorIn(r *http.Request) Visitor { return visitorOf(r.Context()) }
 
 // Options configure New. All are required but Version.
 type Options struct {
@@ -106,7 +108,7 @@ func (p *pages) routes() {
 	p.mux.Handle("GET /sign-in", http.HandlerFunc(p.showSignIn))
 	p.mux.Handle("POST /sign-in", p.bounded(p.gate.SignIn(keyOfForm, p.signedIn, p.refuseSignIn)))
 	p.mux.Handle("POST /theme", p.bounded(http.HandlerFunc(p.setTheme)))
-	p.mux.Handle("POST /sign-out", p.inSession(p.gate.Admit(p.signOut, p.signOutRefused)))
+	p.mux.Handle("POST /sign-out", p.bounded(p.inSession(p.gate.Admit(p.signOut, p.signOutRefused))))
 
 	p.page("GET /{$}", p.home)
 	p.page("GET /keys", p.listKeys)
@@ -147,11 +149,16 @@ func (p *pages) page(pattern string, page http.HandlerFunc) {
 // maxForm is the largest form in bytes, far above any sensible one.
 const maxForm = 256 << 10
 
-// bounded reads forms within bounds.
+// bounded reads forms, within bounds, before anybody asks whose they are: a form may
+// arrive slowly, and what its sender may is judged when it is here.
 func (p *pages) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if err := r.ParseForm(); err != nil {
+				p.refusePage(w, r, &Problem{Status: http.StatusBadRequest, Detail: "The form is too large or broken. Go back and send it again."})
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -159,12 +166,29 @@ func (p *pages) bounded(next http.Handler) http.Handler {
 
 // dispatch answers what the mux would in plain text with pages instead.
 func (p *pages) dispatch(w http.ResponseWriter, r *http.Request) {
-	_, pattern := p.mux.Handler(r)
-	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
-		p.refusePage(w, r, &Problem{Status: http.StatusNotFound, Detail: "There is no such page."})
-		return
+	fallback, pattern := p.mux.Handler(r)
+	switch {
+	case path.Clean(r.URL.Path) != r.URL.Path:
+		p.refusePage(w, r, noPage)
+	case pattern == "":
+		p.refusePage(w, r, unrouted(w, r, fallback))
+	default:
+		p.mux.ServeHTTP(w, r)
 	}
-	p.mux.ServeHTTP(w, r)
+}
+
+var noPage = &Problem{Status: http.StatusNotFound, Detail: "There is no such page."}
+
+// unrouted tells a wrong method from an unknown path by running the mux's own answer
+// into a recorder.
+func unrouted(w http.ResponseWriter, r *http.Request, fallback http.Handler) *Problem {
+	probe := &answer{header: http.Header{}}
+	fallback.ServeHTTP(probe, r)
+	if probe.status != http.StatusMethodNotAllowed {
+		return noPage
+	}
+	w.Header().Set("Allow", probe.header.Get("Allow"))
+	return &Problem{Status: probe.status, Detail: "This page cannot be asked for that way."}
 }
 
 // policy lets pages load their own styles, scripts and images, send forms to where

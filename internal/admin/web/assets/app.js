@@ -27,9 +27,9 @@
       else { range.selectNodeContents(from); getSelection().removeAllRanges(); getSelection().addRange(range); }
       document.execCommand('copy');
     }
-    const label = button.textContent;
+    button.dataset.label ??= button.textContent;
     button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = label; }, 2000);
+    setTimeout(() => { button.textContent = button.dataset.label; }, 2000);
   };
 
   // A filter goes without its empty fields, lest addresses fill up with them.
