@@ -56,11 +56,9 @@ func (p *pages) auditViews(ctx context.Context, list []client.AuditRecord) []aud
 	views := make([]auditView, len(list))
 	for i := range list {
 		record := &list[i]
-		view := auditView{AuditRecord: *record, Changed: changesOf(record.Changes), OnPath: pathOf(value(record.Target))}
+		view := auditView{AuditRecord: *record, Changed: changesOf(record.Changes), OnPath: known.path(ctx, value(record.Target))}
 		if by := actorOf(record); by != "" {
-			if view.By = nameOf(by); view.By != by { // else it is gone, or not for the visitor to see
-				view.ByPath = pathOf(by)
-			}
+			view.By, view.ByPath = nameOf(by), known.path(ctx, by)
 		}
 		views[i] = view
 	}
@@ -76,17 +74,6 @@ func actorOf(record *client.AuditRecord) string {
 }
 
 func isKeyID(id string) bool { return strings.HasPrefix(id, "key_") }
-
-// pathOf is the page of a key or user.
-func pathOf(id string) string {
-	switch {
-	case id == "":
-		return ""
-	case isKeyID(id):
-		return keyPath(id)
-	}
-	return userPath(id)
-}
 
 func changesOf(changes map[string]client.AuditChange) []changeView {
 	views := make([]changeView, 0, len(changes))

@@ -30,3 +30,18 @@ func (p *people) of(ctx context.Context, id string) client.User {
 	p.known[id] = user
 	return user
 }
+
+// path is the page of a user or key, empty where the visitor has none: of a user who
+// is deleted, and, but for administrators, of keys, which may be others'.
+func (p *people) path(ctx context.Context, id string) string {
+	visitor := visitorOf(ctx)
+	switch {
+	case id == "":
+		return ""
+	case isKeyID(id) && visitor.Admin:
+		return keyPath(id)
+	case isKeyID(id), p.of(ctx, id).CreatedAt.IsZero():
+		return ""
+	}
+	return userPath(id)
+}
