@@ -18,7 +18,7 @@ func TestTheDistributionHoldsWhatItPromises(t *testing.T) {
 		"receivers":  {"otlp", "zipkin"},
 		"processors": {"apikey", "attributes", "batch", "memory_limiter"},
 		"exporters":  {"debug", "nop", "otlp_grpc", "otlp_http"},
-		"extensions": {"apikeyauth", "zpages"},
+		"extensions": {"apikeyauth", "oidc", "zpages"},
 	} {
 		var held []string
 		for _, c := range got[kind].([]any) {
