@@ -53,7 +53,7 @@ type Keys interface {
 	KeyByDigest(ctx context.Context, digest Digest) (Key, error)
 	// ListKeys returns the keys that match filter, newest first (CreatedAt,
 	// then ID, descending). A key that exists throughout the listing is on
-	// exactly one of its pages.
+	// exactly one of its pages, whatever Page.Scan is.
 	ListKeys(ctx context.Context, filter KeyFilter, page Page) (KeyPage, error)
 }
 
@@ -70,7 +70,7 @@ type Users interface {
 	// UserByEmail returns the user, not deleted, with that email or ErrNotFound.
 	UserByEmail(ctx context.Context, email string) (User, error)
 	// ListUsers returns the users that are not deleted and match filter, oldest
-	// first (CreatedAt, then ID).
+	// first (CreatedAt, then ID). Those that are deleted count for Page.Scan.
 	ListUsers(ctx context.Context, filter UserFilter, page Page) (UserPage, error)
 }
 
@@ -80,7 +80,9 @@ type AuditLog interface {
 	// an attempt that was refused, or an act such as a backup. It is numbered and
 	// chained like those of changes.
 	AppendAudit(ctx context.Context, audit Audit) (Audit, error)
-	// ListAudit returns audit records, newest first.
+	// ListAudit returns audit records, newest first. What a filter by time leaves
+	// out counts for Page.Scan too: clocks are set back, so that the order of the
+	// records is not that of their times.
 	ListAudit(ctx context.Context, filter AuditFilter, page Page) (AuditPage, error)
 }
 
@@ -103,6 +105,11 @@ type Page struct {
 	Limit int
 	// Cursor is the Next of the page before, empty for the first.
 	Cursor string
+	// Scan is how many records to look at, at most, whether they match or not; 0
+	// or less means all. Where it ends a page, that may have fewer records than
+	// Limit, or none, and a Next that leads on behind the last that was looked at.
+	// The pages of a listing together are the same with any Scan.
+	Scan int
 }
 
 // The bounds of Page.Limit.

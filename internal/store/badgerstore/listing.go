@@ -128,15 +128,20 @@ func instant(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 36) }
 type load[T any] func(at []byte) (T, bool, error)
 
 // list returns a page and the cursor of the next, which there is if one more
-// record belongs to the listing.
+// record belongs to the listing, or may do behind those that page.Scan allows.
 func list[T any](ctx context.Context, s *Store, l cursor.Listing, page store.Page, w scan, loader func(*snapshot) load[T],
 ) (records []T, next string, err error) {
 	if w.after, err = l.Position(page.Cursor, positionLength); err != nil {
 		return nil, "", err
 	}
 	err = s.view(ctx, func(v *snapshot) error {
-		load, last := loader(v), []byte(nil)
+		load, last, seen, looked := loader(v), []byte(nil), []byte(nil), 0
 		return v.walk(ctx, w, func(at, _ []byte) (bool, error) {
+			if page.Scan > 0 && looked == page.Scan {
+				next = l.At(seen)
+				return false, nil
+			}
+			seen, looked = at, looked+1
 			record, ok, err := load(at)
 			if err != nil || !ok {
 				return true, err

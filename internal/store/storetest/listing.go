@@ -75,8 +75,10 @@ var listingTests = map[string]func(*testing.T, store.Store){
 		require.Empty(t, allKeys(t, s, store.KeyFilter{Status: store.Disabled, Now: at(50)}, 0))
 		require.Len(t, allKeys(t, s, store.KeyFilter{Status: store.Revoked, Now: at(50)}, 0), 1)
 	},
-	"cursors that this listing did not make are bad": testBadCursors,
-	"a listing is stable while keys are created":     testStableListing,
+	"cursors that this listing did not make are bad":                 testBadCursors,
+	"a listing is stable while keys are created":                     testStableListing,
+	"a bound on what is looked at loses nothing and repeats nothing": testScan,
+	"a bound on what is looked at ends a page":                       testScanEndsPages,
 }
 
 func newestFirst(a, b store.Key) int {
@@ -187,6 +189,74 @@ func testBadCursors(t *testing.T, s store.Store) {
 	f.Now = at(2) // the clock moves between pages
 	_, err = s.ListKeys(t.Context(), f, store.Page{Limit: 1, Cursor: page.Next})
 	require.NoError(t, err)
+}
+
+func testScan(t *testing.T, s store.Store) {
+	fillForScan(t, s)
+	for scan := 1; scan < 14; scan++ {
+		for limit := range 5 {
+			first := store.Page{Limit: limit, Scan: scan}
+			for _, f := range []store.KeyFilter{
+				{}, {Query: "Key 1"}, {OwnerID: User(1).ID}, {Status: store.Revoked, Now: at(50)}, {Status: store.Active, Now: at(50)}, {Query: "nothing has this"},
+			} {
+				require.Equal(t, allKeys(t, s, f, limit), keysFrom(t, s, f, first))
+			}
+			for _, f := range []store.UserFilter{{}, {Query: "user 1"}, {Role: identity.Viewer}, {Query: "nothing has this"}} {
+				require.Equal(t, allUsers(t, s, f, limit), usersFrom(t, s, f, first))
+			}
+			for _, f := range []store.AuditFilter{
+				{}, {Outcome: store.Refused}, {Target: Key(3).ID}, {Target: Key(3).ID, Action: "key.update"}, {Actor: "nobody"},
+				{From: at(100)}, {To: at(1)}, {From: at(200), To: at(300)},
+			} {
+				require.Equal(t, allAudit(t, s, f, limit), auditFrom(t, s, f, first))
+			}
+		}
+	}
+}
+
+// fillForScan makes 12 keys, of which few have any one property, as many users,
+// and audit records whose times do not ascend.
+func fillForScan(t *testing.T, s store.Store) {
+	for n := range 12 {
+		u := User(n)
+		if n%5 == 0 {
+			u.Role = identity.Viewer
+		}
+		createUser(t, s, u)
+		createKey(t, s, ownedKey(n, User(n%4).ID))
+		if n%3 == 0 {
+			a := refusal(Key(n).ID)
+			a.Time = at(100 - n)
+			_, err := s.AppendAudit(t.Context(), a)
+			require.NoError(t, err)
+		}
+	}
+	updateKey(t, s, Key(3).ID, func(*store.Key) {})
+	updateKey(t, s, Key(7).ID, revoke)
+	updateUser(t, s, User(4).ID, func(u *store.User) { u.DeletedAt = at(20) })
+}
+
+func testScanEndsPages(t *testing.T, s store.Store) {
+	fillForScan(t, s)
+	keys, err := s.ListKeys(t.Context(), store.KeyFilter{Query: "nothing has this"}, store.Page{Scan: 11})
+	require.NoError(t, err)
+	require.Empty(t, keys.Keys)
+	require.NotEmpty(t, keys.Next)
+	keys, err = s.ListKeys(t.Context(), store.KeyFilter{Query: "nothing has this"}, store.Page{Scan: 11, Cursor: keys.Next})
+	require.NoError(t, err)
+	require.Empty(t, keys.Next, "the last is looked at")
+
+	users, err := s.ListUsers(t.Context(), store.UserFilter{}, store.Page{Scan: 5}) // the last of them is deleted
+	require.NoError(t, err)
+	require.Equal(t, []string{User(0).ID, User(1).ID, User(2).ID, User(3).ID}, userIDs(users.Users))
+	require.NotEmpty(t, users.Next)
+
+	audit, err := s.ListAudit(t.Context(), store.AuditFilter{Action: "user.update"}, store.Page{Scan: 2})
+	require.NoError(t, err)
+	require.Len(t, audit.Records, 1)
+	require.NotEmpty(t, audit.Next)
+	_, err = s.ListAudit(t.Context(), store.AuditFilter{Action: "key.update"}, store.Page{Cursor: audit.Next})
+	require.ErrorIs(t, err, store.ErrBadCursor)
 }
 
 func testStableListing(t *testing.T, s store.Store) {

@@ -177,18 +177,18 @@ func (m *memory) KeyByDigest(ctx context.Context, digest store.Digest) (key stor
 func (m *memory) ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (result store.KeyPage, err error) {
 	err = m.locked(ctx, "list keys", func() (err error) {
 		var keys []store.Key
+		matches := map[string]bool{}
 		for _, k := range m.keys {
 			var owner *store.User
 			if u, ok := m.users[k.OwnerID]; ok {
 				owner = &u
 			}
-			if filter.Matches(&k, owner) {
-				keys = append(keys, copyKey(k))
-			}
+			matches[k.ID] = filter.Matches(&k, owner)
+			keys = append(keys, copyKey(k))
 		}
 		slices.SortFunc(keys, newestFirst)
 		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query})
-		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
+		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) bool { return matches[k.ID] }, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
 		return err
 	})
 	return result, err
@@ -281,12 +281,8 @@ func (m *memory) UserByEmail(ctx context.Context, email string) (user store.User
 
 func (m *memory) ListUsers(ctx context.Context, filter store.UserFilter, page store.Page) (result store.UserPage, err error) {
 	err = m.locked(ctx, "list users", func() (err error) {
-		var users []store.User
-		for _, u := range m.users {
-			if u.DeletedAt.IsZero() && filter.Matches(&u) {
-				users = append(users, u)
-			}
-		}
+		users := slices.Collect(maps.Values(m.users))
+		matches := func(u store.User) bool { return u.DeletedAt.IsZero() && filter.Matches(&u) }
 		place := func(u store.User) string { return age(u.CreatedAt.UnixMicro(), u.ID) }
 		slices.SortFunc(users, func(a, b store.User) int { return strings.Compare(place(a), place(b)) })
 		active := "any"
@@ -294,7 +290,7 @@ func (m *memory) ListUsers(ctx context.Context, filter store.UserFilter, page st
 			active = strconv.FormatBool(*filter.Active)
 		}
 		name := fmt.Sprintf("users %q %s %t %q", filter.Role, active, filter.Declared, filter.Query)
-		result.Users, result.Next, err = cut(users, page, name, place)
+		result.Users, result.Next, err = cut(users, page, name, matches, place)
 		return err
 	})
 	return result, err
@@ -315,13 +311,12 @@ func (m *memory) ListAudit(ctx context.Context, filter store.AuditFilter, page s
 	err = m.locked(ctx, "list audit records", func() (err error) {
 		var records []store.Audit
 		for _, a := range slices.Backward(m.audit) {
-			if filter.Matches(&a) {
-				a, _ = a.Normal()
-				records = append(records, a)
-			}
+			a, _ = a.Normal()
+			records = append(records, a)
 		}
+		matches := func(a store.Audit) bool { return filter.Matches(&a) }
 		name := fmt.Sprintf("audit %q %q %q %q %d %d", filter.Target, filter.Action, filter.Actor, filter.Outcome, filter.From.UnixMicro(), filter.To.UnixMicro())
-		result.Records, result.Next, err = cut(records, page, name, func(a store.Audit) string { return fmt.Sprintf("%020d", ^a.Seq) })
+		result.Records, result.Next, err = cut(records, page, name, matches, func(a store.Audit) string { return fmt.Sprintf("%020d", ^a.Seq) })
 		return err
 	})
 	return result, err
@@ -425,24 +420,37 @@ func invert(text string) string {
 	return string(inverted)
 }
 
-// cut returns the page of records, sorted by place, whose cursor is made of the
-// listing's name and the last place.
-func cut[T any](records []T, page store.Page, name string, place func(T) string) (cut []T, next string, err error) {
+// cut returns the page of those of records, sorted by place, that match, whose
+// cursor is made of the listing's name and the last place.
+func cut[T any](records []T, page store.Page, name string, matches func(T) bool, place func(T) string) (cut []T, next string, err error) {
 	after, err := placeOf(page.Cursor, name)
 	if err != nil {
 		return nil, "", err
 	}
+	var looked int
+	var seen, last string
 	for _, r := range records {
-		switch {
-		case after != "" && place(r) <= after:
-		case len(cut) == page.Size():
-			last := name + "\n" + place(cut[len(cut)-1])
-			return cut, base64.RawURLEncoding.EncodeToString([]byte(last + checkDigit(last))), nil
-		default:
-			cut = append(cut, r)
+		if after != "" && place(r) <= after {
+			continue
 		}
+		if page.Scan > 0 && looked == page.Scan {
+			return cut, cursorAt(name, seen), nil
+		}
+		looked, seen = looked+1, place(r)
+		if !matches(r) {
+			continue
+		}
+		if len(cut) == page.Size() {
+			return cut, cursorAt(name, last), nil
+		}
+		cut, last = append(cut, r), seen
 	}
 	return cut, "", nil
+}
+
+func cursorAt(name, place string) string {
+	body := name + "\n" + place
+	return base64.RawURLEncoding.EncodeToString([]byte(body + checkDigit(body)))
 }
 
 func placeOf(cursor, name string) (string, error) {

@@ -147,9 +147,9 @@ func (m *model) listKeys(t *rapid.T) {
 	if rapid.Bool().Draw(t, "by owner") {
 		filter.OwnerID = userID(t)
 	}
-	limit := rapid.IntRange(1, 6).Draw(t, "limit")
+	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
 	read := func(s store.Store) []store.Key {
-		keys := pages(t, limit, func(p store.Page) ([]store.Key, string, error) {
+		keys := pages(t, first, func(p store.Page) ([]store.Key, string, error) {
 			page, err := s.ListKeys(m.ctx, filter, p)
 			return page.Keys, page.Next, err
 		})
@@ -207,9 +207,9 @@ func (m *model) listUsers(t *rapid.T) {
 		active := rapid.Bool().Draw(t, "active")
 		filter.Active = &active
 	}
-	limit := rapid.IntRange(1, 6).Draw(t, "limit")
+	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
 	read := func(s store.Store) []store.User {
-		users := pages(t, limit, func(p store.Page) ([]store.User, string, error) {
+		users := pages(t, first, func(p store.Page) ([]store.User, string, error) {
 			page, err := s.ListUsers(m.ctx, filter, p)
 			return page.Users, page.Next, err
 		})
@@ -230,9 +230,9 @@ func (m *model) listAudit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "by target") {
 		filter.Target = keyID(t)
 	}
-	limit := rapid.IntRange(1, 6).Draw(t, "limit")
+	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
 	read := func(s store.Store) []store.Audit {
-		return pages(t, limit, func(p store.Page) ([]store.Audit, string, error) {
+		return pages(t, first, func(p store.Page) ([]store.Audit, string, error) {
 			page, err := s.ListAudit(m.ctx, filter, p)
 			return page.Records, page.Next, err
 		})
