@@ -16,7 +16,8 @@ import (
 )
 
 // patience bounds how much a page is looked for, in blocks that are passed over;
-// one that has to be unpacked counts as many.
+// one that has to be unpacked counts as many. A page's own Scan takes its place. It
+// is looked at between minutes only, as entries of a minute are sorted together.
 const (
 	patience   = 400_000
 	unpackCost = 25
@@ -29,7 +30,10 @@ func (l *Log) List(ctx context.Context, f Filter, p store.Page) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	s := search{filter: f, size: p.Size(), after: after}
+	s := search{filter: f, size: p.Size(), after: after, patience: patience}
+	if p.Scan > 0 {
+		s.patience = p.Scan
+	}
 	if f.KeyID != "" {
 		shard := shardOf(f.KeyID)
 		s.shard = &shard
@@ -67,11 +71,12 @@ type search struct {
 	after  []byte
 	shard  *byte // nil: all
 
-	spent   int
-	minute  int64 // that is being read
-	here    []Entry
-	entries []Entry
-	cut     []byte // where the search was given up
+	patience int
+	spent    int
+	minute   int64 // that is being read
+	here     []Entry
+	entries  []Entry
+	cut      []byte // where the search was given up
 }
 
 // bounds are those of the minutes to look at.
@@ -82,7 +87,10 @@ func (s *search) bounds() kv.Range {
 	}
 	to := s.filter.To
 	if s.after != nil {
-		at := time.UnixMicro(int64(binary.BigEndian.Uint64(s.after))).Add(time.Microsecond)
+		at := time.UnixMicro(int64(binary.BigEndian.Uint64(s.after)))
+		if len(s.after) > positionLength { // else it lies behind its whole time, and its minute was read
+			at = at.Add(time.Microsecond)
+		}
 		if to.IsZero() || at.Before(to) {
 			to = at
 		}
@@ -103,7 +111,7 @@ func (s *search) visit(suffix, value []byte) (bool, error) {
 		if len(s.entries) > s.size {
 			return false, nil
 		}
-		if s.spent > patience {
+		if s.spent > s.patience {
 			s.cut = positionOf(minuteStart(at.minute+1), "")
 			return false, nil
 		}

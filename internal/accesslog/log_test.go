@@ -115,18 +115,24 @@ func (f *fixture) flush(t *testing.T) {
 // all lists what matches, in pages of a size, and checks that pages join.
 func (f *fixture) all(t *testing.T, filter Filter, size int) []Entry {
 	t.Helper()
+	return f.from(t, filter, store.Page{Limit: size})
+}
+
+// from is all with more to say about the pages.
+func (f *fixture) from(t *testing.T, filter Filter, p store.Page) []Entry {
+	t.Helper()
 	var entries []Entry
 	seen := map[string]bool{}
-	for cursor := ""; ; {
-		page, err := f.List(t.Context(), filter, store.Page{Limit: size, Cursor: cursor})
+	for {
+		page, err := f.List(t.Context(), filter, p)
 		require.NoError(t, err)
-		assert.LessOrEqual(t, len(page.Entries), size)
+		assert.LessOrEqual(t, len(page.Entries), p.Limit)
 		for _, e := range page.Entries {
 			assert.False(t, seen[e.ID], "twice")
 			seen[e.ID] = true
 		}
 		entries = append(entries, page.Entries...)
-		if cursor = page.Next; cursor == "" {
+		if p.Cursor = page.Next; p.Cursor == "" {
 			break
 		}
 	}
@@ -263,7 +269,7 @@ func TestWhatWaitsForABlockedStoreIsBoundedAndTheRestIsCounted(t *testing.T) {
 	assert.LessOrEqual(t, f.rows, maxPendingRows)
 	f.store.fail = false
 	f.flush(t)
-	s := search{size: recorded} // pages would unpack each minute again and again
+	s := search{size: recorded, patience: patience} // pages would unpack each minute again and again
 	require.NoError(t, f.store.Walk(t.Context(), s.bounds(), s.visit))
 	s.endMinute()
 	assert.EqualValues(t, recorded, requests(s.entries), "what has no line is counted")
@@ -313,6 +319,13 @@ func TestFiltersSelectAndPagesJoin(t *testing.T) {
 				got = append(got, e.ID)
 			}
 			assert.Equal(t, want, got, "%s in pages of %d", name, size)
+			for _, scan := range []int{1, 40, 1000} {
+				got = nil
+				for _, e := range f.from(t, filter, store.Page{Limit: size, Scan: scan}) {
+					got = append(got, e.ID)
+				}
+				assert.Equal(t, want, got, "%s in pages of %d that look at %d", name, size, scan)
+			}
 		}
 	}
 	between := f.all(t, Filter{From: middle, To: middle.Add(3 * time.Minute), Outcome: access.Refused}, 10)
@@ -360,6 +373,26 @@ func TestALongSearchGivesUpAndGoesOnWithItsCursor(t *testing.T) {
 	assert.Empty(t, page.Entries)
 	assert.NotEmpty(t, page.Next, "there is more to look at")
 	assert.Len(t, f.all(t, Filter{KeyID: "key_a"}, 10), 1)
+}
+
+func TestAPageLooksNoFurtherThanItIsAskedTo(t *testing.T) {
+	f := newFixture(access.Denied)
+	for range 10 {
+		f.record(1)
+		f.flush(t)
+		f.now = f.now.Add(time.Minute)
+	}
+	page, err := f.List(t.Context(), Filter{}, store.Page{Scan: 1})
+	require.NoError(t, err)
+	assert.Len(t, page.Entries, 1, "a minute at least")
+	assert.NotEmpty(t, page.Next)
+	page, err = f.List(t.Context(), Filter{Endpoint: "logs"}, store.Page{Scan: 3 * unpackCost})
+	require.NoError(t, err)
+	assert.Empty(t, page.Entries)
+	assert.NotEmpty(t, page.Next)
+	page, err = f.List(t.Context(), Filter{}, store.Page{Scan: 3 * unpackCost})
+	require.NoError(t, err)
+	assert.Len(t, page.Entries, 3)
 }
 
 func TestBlocksFitHoweverLittleIsAlike(t *testing.T) {
