@@ -22,7 +22,7 @@ func (s *service) ListAccess(ctx context.Context, request api.ListAccessRequestO
 	list, err := s.listAccess(ctx, accesslog.Filter{
 		Keys: keys, Viewer: callerIn(ctx).OwnerID, Type: string(value(p.Type)), Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
 		From: value(p.From), To: value(p.To),
-	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
+	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor), Scan: value(p.Scan)})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *service) ListKeyAccess(ctx context.Context, request api.ListKeyAccessRe
 	list, err := s.listAccess(ctx, accesslog.Filter{
 		KeyID: request.ID, Secret: secretOf(p.Secret), Outcome: access.Outcome(value(p.Outcome)), Endpoint: value(p.Endpoint),
 		From: value(p.From), To: value(p.To),
-	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
+	}, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor), Scan: value(p.Scan)})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *service) ListAudit(ctx context.Context, request api.ListAuditRequestObj
 		Target: value(p.Target), Actor: value(p.Actor), Action: value(p.Action), Outcome: value(p.Outcome),
 		From: value(p.From), To: value(p.To),
 	}
-	page, err := s.store.ListAudit(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
+	page, err := s.store.ListAudit(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor), Scan: value(p.Scan)})
 	if err != nil {
 		return nil, fromStore("list audit records", err)
 	}

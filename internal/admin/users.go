@@ -63,7 +63,7 @@ func (s *service) ListUsers(ctx context.Context, request api.ListUsersRequestObj
 	if !c.admin() {
 		return s.listSelf(ctx, c, filter)
 	}
-	page, err := s.store.ListUsers(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor)})
+	page, err := s.store.ListUsers(ctx, filter, store.Page{Limit: value(p.Limit), Cursor: value(p.Cursor), Scan: value(p.Scan)})
 	if err != nil {
 		return nil, fromUserStore("list users", err)
 	}

@@ -1126,6 +1126,9 @@ type PageCursor = string
 // PageLimit defines model for PageLimit.
 type PageLimit = int
 
+// PageScan defines model for PageScan.
+type PageScan = int
+
 // UsageFrom defines model for UsageFrom.
 type UsageFrom = time.Time
 
@@ -1154,6 +1157,11 @@ type ListAccessParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // ListAlertsParams defines parameters for ListAlerts.
@@ -1248,6 +1256,11 @@ type ListKeyAccessParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // RotateKeyParams defines parameters for RotateKey.
@@ -1303,6 +1316,11 @@ type ListAuditParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // GetUsageParams defines parameters for GetUsage.
@@ -1343,6 +1361,11 @@ type ListUsersParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // DeleteUserParams defines parameters for DeleteUser.
@@ -1550,6 +1573,19 @@ func (siw *ServerInterfaceWrapper) ListAccess(w http.ResponseWriter, r *http.Req
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "scan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scan", r.URL.Query(), &params.Scan, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scan"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan", Err: err})
 		}
 		return
 	}
@@ -2076,6 +2112,19 @@ func (siw *ServerInterfaceWrapper) ListKeyAccess(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "scan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scan", r.URL.Query(), &params.Scan, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scan"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListKeyAccess(w, r, id, params)
 	}))
@@ -2370,6 +2419,19 @@ func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	// ------------- Optional query parameter "scan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scan", r.URL.Query(), &params.Scan, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scan"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListAudit(w, r, params)
 	}))
@@ -2584,6 +2646,19 @@ func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Requ
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "scan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scan", r.URL.Query(), &params.Scan, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scan"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scan", Err: err})
 		}
 		return
 	}

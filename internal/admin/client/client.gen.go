@@ -1409,6 +1409,9 @@ type PageCursor = string
 // PageLimit defines model for PageLimit.
 type PageLimit = int
 
+// PageScan defines model for PageScan.
+type PageScan = int
+
 // UsageFrom defines model for UsageFrom.
 type UsageFrom = time.Time
 
@@ -1437,6 +1440,11 @@ type ListAccessParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // ListAlertsParams defines parameters for ListAlerts.
@@ -1531,6 +1539,11 @@ type ListKeyAccessParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // RotateKeyParams defines parameters for RotateKey.
@@ -1586,6 +1599,11 @@ type ListAuditParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // GetUsageParams defines parameters for GetUsage.
@@ -1626,6 +1644,11 @@ type ListUsersParams struct {
 
 	// Cursor The `nextCursor` of the page before; of keys also the `prevCursor` of the page after.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Scan How many records to look at, at most; left out, as many as it takes. A page may then have fewer
+	// records than asked for, or none, and a `nextCursor` that leads on. Of access logs it is a measure
+	// of the work, not a count of lines.
+	Scan *PageScan `form:"scan,omitempty" json:"scan,omitempty"`
 }
 
 // DeleteUserParams defines parameters for DeleteUser.
@@ -3043,6 +3066,18 @@ func NewListAccessRequest(server string, params *ListAccessParams) (*http.Reques
 
 		}
 
+		if params.Scan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scan", *params.Scan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3655,6 +3690,18 @@ func NewListKeyAccessRequest(server string, id KeyID, params *ListKeyAccessParam
 
 		}
 
+		if params.Scan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scan", *params.Scan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -4009,6 +4056,18 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scan", *params.Scan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4376,6 +4435,18 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scan", *params.Scan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
