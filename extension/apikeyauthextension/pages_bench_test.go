@@ -32,6 +32,7 @@ func BenchmarkPages(b *testing.B) {
 		"/keys", "/keys?sort=name", "/keys?sort=-lastUsedAt", "/keys?sort=expiresAt", "/keys?q=ios-app", "/keys?q=nothing-has-this", "/keys?status=expired&environment=test&plan=free",
 		"/keys/new", "/system-keys", one, one + "?period=1h", one + "?period=1y", one + "/requests", one + "/requests?outcome=failed", one + "/alerts", one + "/history", one + "/edit",
 		"/users", "/users?q=sofia", "/usage", "/usage?period=1y", "/alerts", "/alerts?state=", "/access-logs", "/access-logs?outcome=refused", "/audit-log", "/audit-log?action=key.revoke", "/plans",
+		"/audit-log?outcome=refused", "/audit-log?actor=usr_none", "/audit-log?from=2020-01-01T00:00&to=2020-01-02T00:00", "/access-logs?outcome=failed&endpoint=nothere", "/users?q=zzzz", one + "/requests?endpoint=zzz",
 	} {
 		b.Run(strings.ReplaceAll(strings.Replace(path, one, "/key", 1), "/", "·"), func(b *testing.B) {
 			size := 0

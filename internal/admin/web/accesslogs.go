@@ -63,6 +63,10 @@ type accessList struct {
 	OfKey   bool   // all are of one key
 }
 
+// accessScan is how far a page looks, in the units of the access log: what can be
+// read in 50 ms.
+const accessScan = 20_000
+
 // accessView is an entry of the access log as pages show it.
 type accessView struct {
 	client.AccessRecord
@@ -90,9 +94,9 @@ func (p *pages) accessList(r *http.Request, filter accessFilter, list *client.Ac
 }
 
 func (p *pages) listAccess(w http.ResponseWriter, r *http.Request) {
-	filter := accessFilterOf(r.URL.Query())
+	filter, scan := accessFilterOf(r.URL.Query()), accessScan
 	answer, err := p.api.ListAccessWithResponse(r.Context(), &client.ListAccessParams{
-		Type: filter.kind(), Outcome: filter.outcome(), Endpoint: filter.endpoint(), From: filter.from, To: filter.to, Cursor: filter.cursor(),
+		Type: filter.kind(), Outcome: filter.outcome(), Endpoint: filter.endpoint(), From: filter.from, To: filter.to, Cursor: filter.cursor(), Scan: &scan,
 	})
 	list, err := called(answer, err)
 	if err != nil {

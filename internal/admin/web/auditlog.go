@@ -122,6 +122,9 @@ func plain(v any) string {
 // auditPageSize is how many records a page shows, each with all that it changed.
 const auditPageSize = 25
 
+// auditScan is how many records a page looks at: what can be read in 50 ms.
+const auditScan = 1000
+
 // auditPage is the data of the page of the audit log.
 type auditPage struct {
 	frame
@@ -141,9 +144,9 @@ func (p *pages) listAudit(w http.ResponseWriter, r *http.Request) {
 		frame: p.frame(r, "Audit log", "/audit-log"), Target: query.Get("target"), Actor: query.Get("actor"),
 		Action: query.Get("action"), Verdict: query.Get("outcome"), Actions: slices.Sorted(maps.Keys(actions)),
 	}
-	most := auditPageSize
+	most, scan := auditPageSize, auditScan
 	params := &client.ListAuditParams{
-		Limit: &most, Target: orNil(page.Target), Actor: orNil(page.Actor), Action: orNil(page.Action),
+		Limit: &most, Scan: &scan, Target: orNil(page.Target), Actor: orNil(page.Actor), Action: orNil(page.Action),
 		Outcome: orNil(client.AuditOutcome(page.Verdict)), Cursor: parameter[string](query, "cursor"),
 	}
 	page.From, params.From = minuteOf(query.Get("from"))

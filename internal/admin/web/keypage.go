@@ -69,8 +69,8 @@ func (p *pages) usersOfOldSecret(ctx context.Context, k keyView) []accessView {
 	if old == nil {
 		return nil
 	}
-	most := 200
-	answer, err := p.api.ListKeyAccessWithResponse(ctx, k.ID, &client.ListKeyAccessParams{Secret: &old.ID, Limit: &most})
+	most, scan := 200, accessScan
+	answer, err := p.api.ListKeyAccessWithResponse(ctx, k.ID, &client.ListKeyAccessParams{Secret: &old.ID, Limit: &most, Scan: &scan})
 	list, err := called(answer, err)
 	if err != nil {
 		return nil
@@ -95,9 +95,9 @@ func (p *pages) showKeyAccess(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	filter := accessFilterOf(r.URL.Query())
+	filter, scan := accessFilterOf(r.URL.Query()), accessScan
 	answer, err := p.api.ListKeyAccessWithResponse(r.Context(), page.Key.ID, &client.ListKeyAccessParams{
-		Outcome: filter.outcome(), Endpoint: filter.endpoint(), From: filter.from, To: filter.to, Cursor: filter.cursor(),
+		Outcome: filter.outcome(), Endpoint: filter.endpoint(), From: filter.from, To: filter.to, Cursor: filter.cursor(), Scan: &scan,
 	})
 	list, err := called(answer, err)
 	if err != nil {
@@ -130,8 +130,8 @@ func (p *pages) showKeyHistory(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	most := auditPageSize
-	answer, err := p.api.ListAuditWithResponse(r.Context(), &client.ListAuditParams{Target: &page.Key.ID, Limit: &most, Cursor: parameter[string](r.URL.Query(), "cursor")})
+	most, scan := auditPageSize, auditScan
+	answer, err := p.api.ListAuditWithResponse(r.Context(), &client.ListAuditParams{Target: &page.Key.ID, Limit: &most, Scan: &scan, Cursor: parameter[string](r.URL.Query(), "cursor")})
 	list, err := called(answer, err)
 	if err != nil {
 		p.failed(w, r, err)
