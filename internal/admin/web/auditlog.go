@@ -123,7 +123,7 @@ func plain(v any) string {
 const auditPageSize = 25
 
 // auditScan is how many records a page looks at: what can be read in 50 ms.
-const auditScan = 1000
+const auditScan = 2000
 
 // auditPage is the data of the page of the audit log.
 type auditPage struct {
