@@ -205,8 +205,14 @@ func testScan(t *testing.T, s store.Store) {
 				require.Equal(t, allUsers(t, s, f, limit), usersFrom(t, s, f, first))
 			}
 			for _, f := range []store.AuditFilter{
-				{}, {Outcome: store.Refused}, {Target: Key(3).ID}, {Target: Key(3).ID, Action: "key.update"}, {Actor: "nobody"},
-				{From: at(100)}, {To: at(1)}, {From: at(200), To: at(300)},
+				{},
+				{Outcome: store.Refused},
+				{Target: Key(3).ID},
+				{Target: Key(3).ID, Action: "key.update"},
+				{Actor: "nobody"},
+				{From: at(100)},
+				{To: at(1)},
+				{From: at(200), To: at(300)},
 			} {
 				require.Equal(t, allAudit(t, s, f, limit), auditFrom(t, s, f, first))
 			}
