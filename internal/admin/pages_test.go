@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
 
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/session"
@@ -463,4 +465,29 @@ func TestASystemKeyThatManagesNothingIsToldSo(t *testing.T) {
 	someone := h.signedIn(h.key(store.Key{Type: identity.SystemKey, Role: identity.Member, Scopes: []identity.Scope{identity.TracesWrite}}))
 	assert.Contains(t, someone.page("/keys"), "Nothing to see with this key")
 	assert.Equal(t, http.StatusForbidden, someone.get("/users").status)
+}
+
+// However little a filter matches, a page looks at so many records and no more, and
+// leads on from there to what there is.
+func TestAPageThatHasLookedInVainLeadsOn(t *testing.T) {
+	h := newPageHarness(t)
+	admin := h.signedIn(h.admin)
+	var wait sync.WaitGroup
+	for range 32 {
+		wait.Go(func() {
+			for range 70 {
+				_, err := h.store.AppendAudit(t.Context(), store.Audit{Time: epoch, Action: "backup.create"})
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wait.Wait()
+	page := admin.page("/audit-log?action=session.begin")
+	assert.Contains(t, page, "Look further back")
+	assert.NotContains(t, page, "signed in")
+	document, err := html.Parse(strings.NewReader(page))
+	require.NoError(t, err)
+	next := find(document, func(n *html.Node) bool { return n.Data == "a" && attribute(n, "rel") == "next" })
+	require.NotNil(t, next)
+	assert.Contains(t, admin.page(attribute(next, "href")), "signed in")
 }
