@@ -193,8 +193,8 @@ func testBadCursors(t *testing.T, s store.Store) {
 
 func testScan(t *testing.T, s store.Store) {
 	fillForScan(t, s)
-	for scan := 1; scan < 14; scan++ {
-		for limit := range 5 {
+	for _, scan := range []int{1, 2, 3, 5, 11, 13} {
+		for _, limit := range []int{0, 1, 3} {
 			first := store.Page{Limit: limit, Scan: scan}
 			for _, f := range []store.KeyFilter{
 				{}, {Query: "Key 1"}, {OwnerID: User(1).ID}, {Status: store.Revoked, Now: at(50)}, {Status: store.Active, Now: at(50)}, {Query: "nothing has this"},
