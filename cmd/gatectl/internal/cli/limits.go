@@ -32,15 +32,10 @@ func parseLimits(words []string) ([]client.Limit, error) {
 	return limits, nil
 }
 
-// limitText is as the flag takes it.
-func limitText(l client.Limit) string {
-	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + l.Window
-}
-
 func limitTexts(limits []client.Limit) []string {
 	texts := make([]string, len(limits))
 	for i, l := range limits {
-		texts[i] = limitText(l)
+		texts[i] = l.Word()
 	}
 	return texts
 }
