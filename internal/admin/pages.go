@@ -50,7 +50,7 @@ func (s *service) newPages(o *Options, calls http.Handler) http.Handler {
 	return web.New(web.Options{
 		API: calls, Gate: &pages{s, o.Visitors, throttle.New(signInThrottle)},
 		Sessions: session.New(session.Options{Idle: o.Sessions.Idle, Absolute: o.Sessions.Absolute, Now: s.clock}),
-		Format:   s.format, Clock: s.clock, Version: o.Version, Panicked: s.logPanic,
+		Format:   s.format, Clock: s.clock, Recover: s.recovering,
 	})
 }
 
@@ -128,7 +128,7 @@ func (p *pages) refused(refuse web.Refuse) func(http.ResponseWriter, *http.Reque
 }
 
 func pageProblem(p *problem) *web.Problem {
-	return &web.Problem{Status: p.status, Code: string(p.code), Detail: p.detail, RetryAfter: p.retryAfter}
+	return &web.Problem{Status: p.status, Detail: p.detail, RetryAfter: p.retryAfter}
 }
 
 // auditSession records who signs in and out. Nobody is kept out, or in, where that

@@ -246,7 +246,7 @@ func TestAPanicIsLoggedWithItsStackAndNothingOfTheRequest(t *testing.T) {
 
 func TestAnAbortedAnswerStaysAborted(t *testing.T) {
 	s := &service{}
-	aborting := s.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	aborting := s.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), s.answerDefect)
 	assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
 		aborting.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	})

@@ -35,7 +35,7 @@ func (s *service) handler(o *Options) http.Handler {
 	api.HandlerWithOptions(strict, api.StdHTTPServerOptions{
 		BaseURL: api.BasePath, BaseRouter: guarded, ErrorHandlerFunc: s.refuseUndecodable,
 	})
-	calls := s.recovering(withSecurityHeaders(s.dispatch(mux)))
+	calls := s.recovering(withSecurityHeaders(s.dispatch(mux)), s.answerDefect)
 	if o.Visitors == nil {
 		return calls
 	}
@@ -220,8 +220,8 @@ func withSecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// recovering answers a panic as a defect.
-func (s *service) recovering(next http.Handler) http.Handler {
+// recovering answers a panic by broken.
+func (s *service) recovering(next http.Handler, broken http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			cause := recover()
@@ -232,10 +232,15 @@ func (s *service) recovering(next http.Handler) http.Handler {
 				panic(cause)
 			}
 			s.logPanic(cause)
-			s.answer(w, problemInternal())
+			broken(w, r)
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// answerDefect answers a call that has panicked.
+func (s *service) answerDefect(w http.ResponseWriter, _ *http.Request) {
+	s.answer(w, problemInternal())
 }
 
 // logPanic is for the function that recovers. The log gets the stack, which

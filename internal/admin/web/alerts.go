@@ -2,22 +2,15 @@ package web
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
 // alertView is an alert as pages show it.
-type alertView struct {
-	client.Alert
-	now time.Time
-}
+type alertView struct{ client.Alert }
 
 // Firing reports whether it has not been resolved.
 func (a alertView) Firing() bool { return a.State == client.AlertStateFiring }
-
-// Since tells when it began.
-func (a alertView) Since() string { return ago(a.StartedAt, a.now) }
 
 // kindTitles are what people call the kinds of alerts.
 var kindTitles = map[client.AlertKind]string{
@@ -28,10 +21,10 @@ var kindTitles = map[client.AlertKind]string{
 // Title is what people call its kind.
 func (a alertView) Title() string { return kindTitles[a.Kind] }
 
-func (p *pages) alertViews(list []client.Alert) []alertView {
+func alertViews(list []client.Alert) []alertView {
 	views := make([]alertView, len(list))
 	for i := range list {
-		views[i] = alertView{list[i], p.now()}
+		views[i] = alertView{list[i]}
 	}
 	return views
 }
@@ -56,5 +49,5 @@ func (p *pages) listAlerts(w http.ResponseWriter, r *http.Request) {
 		State, Kind string
 		Kinds       map[client.AlertKind]string
 		Next        string
-	}{p.frame(r, "Alerts", "/alerts"), p.alertViews(list.JSON200.Data), state, query.Get("kind"), kindTitles, nextPage(r, list.JSON200.NextCursor)})
+	}{p.frame(r, "Alerts", "/alerts"), alertViews(list.JSON200.Data), state, query.Get("kind"), kindTitles, nextPage(r, list.JSON200.NextCursor)})
 }

@@ -21,6 +21,8 @@ type form struct {
 	Problem *Problem
 	// Once names this showing of the form, so that it is carried out once.
 	Once string
+
+	opened url.Values // what a form that edits a record was opened with
 }
 
 func newForm(values url.Values) form { return form{Values: values, Once: rand.Text()} }
@@ -33,7 +35,9 @@ func formOf(r *http.Request) form {
 			values.Add(name, strings.ReplaceAll(text, "\r\n", "\n"))
 		}
 	}
-	return newForm(values)
+	f := newForm(values)
+	f.opened, _ = url.ParseQuery(values.Get("was")) // as editOf wrote it, or else everything has changed
+	return f
 }
 
 // Get returns the text of an input without space around it.
@@ -109,11 +113,7 @@ func (f form) countries() []string {
 
 // optional returns the text of an input, nil where it is empty.
 func (f form) optional(name string) *string {
-	text := f.Get(name)
-	if text == "" {
-		return nil
-	}
-	return &text
+	return orNil(f.Get(name))
 }
 
 // confirmed reports whether somebody has typed a name, give or take space.
@@ -157,11 +157,13 @@ func (p *pages) once(ctx context.Context, f form, do func(context.Context) error
 	return true, err
 }
 
-// expirations are the choices of when a key ends, from now.
-var expirations = []struct {
+// expiration is a choice of when a key ends, from now.
+type expiration struct {
 	Value, Title string
 	After        time.Duration
-}{
+}
+
+var expirations = []expiration{
 	{"7d", "7 days", 7 * 24 * time.Hour},
 	{"30d", "30 days", 30 * 24 * time.Hour},
 	{"90d", "90 days", 90 * 24 * time.Hour},

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
 
 // functions are what templates can call.
@@ -172,11 +170,6 @@ func reasonText(code string) string {
 		return text
 	}
 	return strings.ReplaceAll(code, "_", " ")
-}
-
-// limitWord writes a limit as forms take it.
-func limitWord(l client.Limit) string {
-	return string(l.On) + ":" + string(l.Unit) + ":" + strconv.FormatInt(l.Max, 10) + "/" + l.Window
 }
 
 // piece is a part of a text of which some is code.

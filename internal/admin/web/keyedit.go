@@ -18,14 +18,21 @@ func (p *pages) visibleKey(r *http.Request) (*client.GetKeyResponse, error) {
 	return called(answer, err)
 }
 
+// ofKey is a page of the key in its path.
+func (p *pages) ofKey(page func(http.ResponseWriter, *http.Request, *client.GetKeyResponse)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		found, err := p.visibleKey(r)
+		if err != nil {
+			p.failed(w, r, err)
+			return
+		}
+		page(w, r, found)
+	}
+}
+
 func keyPath(id string) string { return "/keys/" + url.PathEscape(id) }
 
-func (p *pages) editKey(w http.ResponseWriter, r *http.Request) {
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
+func (p *pages) editKey(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	p.showEditKey(w, r, http.StatusOK, found.JSON200, editOf(valuesOf(found.JSON200), found.Headers200.ETag))
 }
 
@@ -45,13 +52,8 @@ func (p *pages) showEditKey(w http.ResponseWriter, r *http.Request, status int, 
 
 // updateKey sends what has changed, of the version that the form was filled in
 // with.
-func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
+func (p *pages) updateKey(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	f := formOf(r)
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
 	k := found.JSON200
 	patch, problems := p.keyPatch(f, k)
 	if len(problems) > 0 {
@@ -68,34 +70,26 @@ func (p *pages) updateKey(w http.ResponseWriter, r *http.Request) {
 		p.showEditKey(w, r, f.Problem.Status, k, f)
 		return
 	}
-	http.Redirect(w, r, keyPath(k.ID)+"?done=updated", http.StatusSeeOther)
+	lead(w, r, keyPath(k.ID)+"?done=updated")
 }
 
 // differences are what a key has now where the form says otherwise.
 func differences(f form, k *client.Key) (list []changeView) {
 	now := form{Values: valuesOf(k)}
-	for _, field := range []struct{ name, title string }{
-		{"name", "Name"},
-		{"description", "Description"},
-		{"projects", "Projects"},
-		{"allowedIps", "Allowed addresses"},
-		{"expectedCountries", "Expected countries"},
-		{"plan", "Plan"},
-		{"limits", "Own limits"},
-	} {
-		if f.Values.Has(field.name) && f.Get(field.name) != now.Get(field.name) {
-			list = append(list, changeView{Field: field.title, To: cmp.Or(now.Get(field.name), "none")})
+	for _, name := range []string{"name", "description", "projects", "allowedIps", "expectedCountries", "plan", "limits"} {
+		if f.Values.Has(name) && f.Get(name) != now.Get(name) {
+			list = append(list, changeView{Field: labels[name], To: cmp.Or(now.Get(name), "none")})
 		}
 	}
 	if f.Values.Has("permission") && !sameElements(f.scopesOf(kindOf(k).choices()), k.Scopes) {
-		list = append(list, changeView{Field: "Permissions", To: strings.Join(texts(k.Scopes), ", ")})
+		list = append(list, changeView{Field: labels["scopes"], To: strings.Join(texts(k.Scopes), ", ")})
 	}
 	if f.Get("expires") != now.Get("expires") {
 		end := "never"
 		if k.ExpiresAt != nil {
 			end = k.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC")
 		}
-		list = append(list, changeView{Field: "Expires", To: end})
+		list = append(list, changeView{Field: labels["expiresAt"], To: end})
 	}
 	return list
 }

@@ -22,7 +22,7 @@ type keyForm struct {
 	ScopeGroups []scopeGroup
 	Owners      []client.User // that can be chosen; empty where none can
 	Plans       []client.Plan // likewise
-	Expirations any
+	Expirations []expiration
 	Today       string
 	Meanwhile   []changeView // what somebody else has changed since the form was opened
 }
@@ -159,7 +159,7 @@ func valuesOf(k *client.Key) url.Values {
 	}
 	var limits []string
 	for _, l := range k.Limits {
-		limits = append(limits, limitWord(l))
+		limits = append(limits, l.Word())
 	}
 	values.Set("limits", strings.Join(limits, "\n"))
 	if k.ExpiresAt != nil {

@@ -16,7 +16,7 @@ type keyList struct {
 	Keys     []keyView
 	Owners   []client.User // to choose from
 	Plans    []client.Plan // likewise
-	Sorts    any
+	Sorts    []order
 	First    int64 // the number of the first key shown among all that match, from 1
 	Last     int64
 	Total    int64
@@ -28,8 +28,11 @@ type keyList struct {
 // Ago tells how long ago a time is, or how long it is to come.
 func (l keyList) Ago(t time.Time) string { return ago(t, l.now) }
 
+// order is a choice of how a list is sorted.
+type order struct{ Value, Title string }
+
 // sorts are the orders of a list, the default first.
-var sorts = []struct{ Value, Title string }{
+var sorts = []order{
 	{"", "Newest first"},
 	{"createdAt", "Oldest first"},
 	{"name", "Name"},

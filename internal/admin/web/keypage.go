@@ -120,7 +120,7 @@ func (p *pages) showKeyAlerts(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	page.Alerts, page.Next = p.alertViews(list.JSON200.Data), nextPage(r, list.JSON200.NextCursor)
+	page.Alerts, page.Next = alertViews(list.JSON200.Data), nextPage(r, list.JSON200.NextCursor)
 	p.render(w, r, http.StatusOK, "key-alerts", page)
 }
 

@@ -15,12 +15,7 @@ type revokePage struct {
 	Own bool // the visitor is signed in with it
 }
 
-func (p *pages) confirmRevoke(w http.ResponseWriter, r *http.Request) {
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
+func (p *pages) confirmRevoke(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	p.showRevoke(w, r, http.StatusOK, found.JSON200, newForm(url.Values{}))
 }
 
@@ -32,13 +27,8 @@ func (p *pages) showRevoke(w http.ResponseWriter, r *http.Request, status int, k
 }
 
 // revokeKey ends a key for whoever has typed its name.
-func (p *pages) revokeKey(w http.ResponseWriter, r *http.Request) {
+func (p *pages) revokeKey(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	f := formOf(r)
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
 	k := found.JSON200
 	if !confirmed(f, k.Name) {
 		p.showRevoke(w, r, http.StatusBadRequest, k, f.refused(fieldProblem{"confirm", "must be the name of the key, as it is written above"}))
@@ -50,5 +40,5 @@ func (p *pages) revokeKey(w http.ResponseWriter, r *http.Request) {
 		p.showRevoke(w, r, f.Problem.Status, k, f)
 		return
 	}
-	http.Redirect(w, r, keyPath(k.ID)+"?done=revoked", http.StatusSeeOther)
+	lead(w, r, keyPath(k.ID)+"?done=revoked")
 }

@@ -26,12 +26,7 @@ type rotatePage struct {
 	Graces []grace
 }
 
-func (p *pages) confirmRotate(w http.ResponseWriter, r *http.Request) {
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
+func (p *pages) confirmRotate(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	p.showRotate(w, r, http.StatusOK, found.JSON200, newForm(url.Values{"gracePeriod": {graces[0].Value}}))
 }
 
@@ -42,13 +37,8 @@ func (p *pages) showRotate(w http.ResponseWriter, r *http.Request, status int, k
 }
 
 // rotateKey makes a new secret, once, and shows it.
-func (p *pages) rotateKey(w http.ResponseWriter, r *http.Request) {
+func (p *pages) rotateKey(w http.ResponseWriter, r *http.Request, found *client.GetKeyResponse) {
 	f := formOf(r)
-	found, err := p.visibleKey(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
 	var made *client.RotateKeyResponse
 	first, err := p.once(r.Context(), f, func(ctx context.Context) error {
 		answer, err := p.api.RotateKeyWithResponse(ctx, found.JSON200.ID, nil, client.KeyRotate{GracePeriod: f.optional("gracePeriod")})

@@ -5,21 +5,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // A form that edits a record holds what the record was when the form was opened, in
 // the input named was, and of which version that is. So it sends what somebody has
 // changed and nothing else, also where somebody else has changed the record
 // meanwhile: what the form merely showed is not put back.
-
-// opened returns what the form was opened with.
-func (f form) opened() form {
-	values, err := url.ParseQuery(f.Values.Get("was"))
-	if err != nil { // not as we wrote it: then everything has changed
-		values = url.Values{}
-	}
-	return form{Values: values}
-}
 
 // editOf makes the form of a record that has these values now.
 func editOf(now url.Values, version string) form {
@@ -31,12 +23,12 @@ func editOf(now url.Values, version string) form {
 // changes reports whether somebody has changed an input. One that the form does not
 // have has not.
 func (f form) changes(name string) bool {
-	return f.Values.Has(name) && f.Get(name) != f.opened().Get(name)
+	return f.Values.Has(name) && f.Get(name) != strings.TrimSpace(f.opened.Get(name))
 }
 
 // changesChoice is changes for one of several choices, all of which can be left out.
 func (f form) changesChoice(name string) bool {
-	return !slices.Equal(slices.Sorted(slices.Values(f.Values[name])), slices.Sorted(slices.Values(f.opened().Values[name])))
+	return !slices.Equal(slices.Sorted(slices.Values(f.Values[name])), slices.Sorted(slices.Values(f.opened[name])))
 }
 
 // overtaken returns the form as of what the record is now, with what somebody has
@@ -44,10 +36,10 @@ func (f form) changesChoice(name string) bool {
 func (f form) overtaken(now url.Values, version string, problem *Problem) form {
 	next := editOf(now, version)
 	next.Problem = problem
-	names := url.Values{}
-	for _, values := range []url.Values{now, f.Values, f.opened().Values} {
+	names := map[string]bool{}
+	for _, values := range []url.Values{now, f.Values, f.opened} {
 		for name := range values {
-			names.Set(name, "")
+			names[name] = true
 		}
 	}
 	for name := range names {

@@ -12,18 +12,19 @@ import (
 // Problem is why a page cannot be shown, or a form not be carried out.
 type Problem struct {
 	Status     int
-	Code       string // of the API; empty for the pages' own
 	Detail     string // what is wrong and what to do about it
 	Fields     []client.FieldError
 	RetryAfter time.Duration // zero: not known
 }
 
+var defect = &Problem{Status: http.StatusInternalServerError, Detail: "The gate has a defect. Its log says more."}
+
 // problemOf makes a problem of the error of a call.
 func problemOf(err error) *Problem {
 	if e, ok := errors.AsType[*client.Error](err); ok {
-		return &Problem{Status: e.Status, Code: e.Code, Detail: e.Detail, Fields: e.Errors, RetryAfter: e.RetryAfter}
+		return &Problem{Status: e.Status, Detail: e.Detail, Fields: e.Errors, RetryAfter: e.RetryAfter}
 	}
-	return &Problem{Status: http.StatusInternalServerError, Detail: "The gate has a defect. Its log says more."}
+	return defect
 }
 
 // failed shows why a call that a page needs failed.
@@ -35,7 +36,6 @@ func (p *pages) failed(w http.ResponseWriter, r *http.Request, err error) {
 type problemPage struct {
 	frame
 	Problem *Problem
-	Title   string
 	Seconds int64
 }
 
@@ -48,7 +48,7 @@ func (p *pages) refusePage(w http.ResponseWriter, r *http.Request, problem *Prob
 	problem.setRetryAfter(w)
 	title := problemTitle(problem.Status)
 	p.render(w, r, problem.Status, "problem", problemPage{
-		frame: p.frame(r, title, ""), Problem: problem, Title: title, Seconds: seconds(problem.RetryAfter),
+		frame: p.frame(r, title, ""), Problem: problem, Seconds: seconds(problem.RetryAfter),
 	})
 }
 

@@ -158,7 +158,8 @@ func (p *pages) signedOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 }
 
-// lead leads to a path that came with the request.
+// lead leads to a path of this server, and home from any other, which may have come
+// with the request.
 func lead(w http.ResponseWriter, r *http.Request, next string) {
 	http.Redirect(w, r, localPath(next), http.StatusSeeOther) //nolint:gosec // localPath leads nowhere else
 }

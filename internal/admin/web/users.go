@@ -44,11 +44,7 @@ func (p *pages) listUsers(w http.ResponseWriter, r *http.Request) {
 
 // parameter returns a parameter of a page for a call, nil where it is empty.
 func parameter[T ~string](query url.Values, name string) *T {
-	text := T(query.Get(name))
-	if text == "" {
-		return nil
-	}
-	return &text
+	return orNil(T(query.Get(name)))
 }
 
 // nextPage is the path of the same page with another cursor, empty without one.
@@ -69,8 +65,6 @@ type userPage struct {
 	User  *client.User // nil of a new one
 	Roles []permission
 }
-
-// The built-in user and declared ones are what they are.
 
 // Changeable reports whether the pages can change the user.
 func (u userPage) Changeable() bool { return u.Visitor.Admin && !u.User.Declared }
@@ -100,22 +94,25 @@ func (p *pages) createUser(w http.ResponseWriter, r *http.Request) {
 		p.showUserForm(w, r, f.Problem.Status, "user-new", "Create user", nil, f)
 		return
 	}
-	http.Redirect(w, r, userPath(made.JSON201.ID)+"?done=user-created", http.StatusSeeOther)
+	lead(w, r, userPath(made.JSON201.ID)+"?done=user-created")
 }
 
 func userPath(id string) string { return "/users/" + url.PathEscape(id) }
 
-func (p *pages) visibleUser(r *http.Request) (*client.GetUserResponse, error) {
-	answer, err := p.api.GetUserWithResponse(r.Context(), r.PathValue("id"))
-	return called(answer, err)
+// ofUser is a page of the user in its path.
+func (p *pages) ofUser(page func(http.ResponseWriter, *http.Request, *client.GetUserResponse)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer, err := p.api.GetUserWithResponse(r.Context(), r.PathValue("id"))
+		found, err := called(answer, err)
+		if err != nil {
+			p.failed(w, r, err)
+			return
+		}
+		page(w, r, found)
+	}
 }
 
-func (p *pages) showUser(w http.ResponseWriter, r *http.Request) {
-	found, err := p.visibleUser(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
+func (p *pages) showUser(w http.ResponseWriter, r *http.Request, found *client.GetUserResponse) {
 	u := found.JSON200
 	p.showUserForm(w, r, http.StatusOK, "user", u.Name, u, editOf(userValues(u), found.Headers200.ETag))
 }
@@ -134,13 +131,8 @@ func userValues(u *client.User) url.Values {
 	return values
 }
 
-func (p *pages) updateUser(w http.ResponseWriter, r *http.Request) {
+func (p *pages) updateUser(w http.ResponseWriter, r *http.Request, found *client.GetUserResponse) {
 	f := formOf(r)
-	found, err := p.visibleUser(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
 	u := found.JSON200
 	answer, err := p.api.UpdateUserWithResponse(r.Context(), u.ID, &client.UpdateUserParams{IfMatch: f.optional("version")}, userPatch(f))
 	if _, err = called(answer, err); err != nil {
@@ -152,7 +144,7 @@ func (p *pages) updateUser(w http.ResponseWriter, r *http.Request) {
 		p.showUserForm(w, r, f.Problem.Status, "user", u.Name, u, f)
 		return
 	}
-	http.Redirect(w, r, userPath(u.ID)+"?done=user-updated", http.StatusSeeOther)
+	lead(w, r, userPath(u.ID)+"?done=user-updated")
 }
 
 // userPatch holds what the form changes.
@@ -174,23 +166,13 @@ func userPatch(f form) client.UserPatch {
 	return patch
 }
 
-func (p *pages) confirmDeleteUser(w http.ResponseWriter, r *http.Request) {
-	found, err := p.visibleUser(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
+func (p *pages) confirmDeleteUser(w http.ResponseWriter, r *http.Request, found *client.GetUserResponse) {
 	p.showUserForm(w, r, http.StatusOK, "user-delete", "Delete "+found.JSON200.Name, found.JSON200, newForm(url.Values{}))
 }
 
 // deleteUser deletes a user for whoever has typed the name.
-func (p *pages) deleteUser(w http.ResponseWriter, r *http.Request) {
+func (p *pages) deleteUser(w http.ResponseWriter, r *http.Request, found *client.GetUserResponse) {
 	f := formOf(r)
-	found, err := p.visibleUser(r)
-	if err != nil {
-		p.failed(w, r, err)
-		return
-	}
 	u := found.JSON200
 	if !confirmed(f, u.Name) {
 		f = f.refused(fieldProblem{"confirm", "must be the name of the user, as it is written above"})

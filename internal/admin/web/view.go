@@ -40,7 +40,6 @@ type frame struct {
 	Theme   string // empty: that of the system
 	Here    string // the page's own path, to come back to
 	Notice  string // what has just been done
-	Version string
 }
 
 // notices are what pages say when one is led to them, by the parameter done.
@@ -55,7 +54,7 @@ var notices = map[string]string{
 func (p *pages) frame(r *http.Request, title, section string) frame {
 	return frame{
 		Title: title, Section: section, Visitor: visitorIn(r), Theme: themeOf(r), Here: p.here(r),
-		Notice: notices[r.URL.Query().Get("done")], Version: p.version,
+		Notice: notices[r.URL.Query().Get("done")],
 	}
 }
 

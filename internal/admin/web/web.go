@@ -63,7 +63,7 @@ func visitorOf(ctx context.Context) Visitor {
 
 func visitorIn(r *http.Request) Visitor { return visitorOf(r.Context()) }
 
-// Options configure New. All are required but Version.
+// Options configure New. All are required.
 type Options struct {
 	// API is the admin API, which takes calls in the contexts that Gate makes.
 	API      http.Handler
@@ -71,9 +71,8 @@ type Options struct {
 	Sessions *session.Sessions
 	Format   credential.Format // of the keys to sign in with
 	Clock    func() time.Time
-	Version  string
-	// Panicked is told of defects.
-	Panicked func(cause any)
+	// Recover wraps a handler, where a panic of it is answered by broken.
+	Recover func(next http.Handler, broken http.HandlerFunc) http.Handler
 }
 
 // pages holds what the pages need. Safe for concurrent use.
@@ -84,8 +83,6 @@ type pages struct {
 	format   credential.Format
 	secrets  credential.Redactor
 	now      func() time.Time
-	version  string
-	panicked func(any)
 	mux      *http.ServeMux
 }
 
@@ -94,12 +91,12 @@ type pages struct {
 func New(o Options) http.Handler {
 	p := &pages{
 		api: newAPIClient(o.API), gate: o.Gate, sessions: o.Sessions, format: o.Format, secrets: o.Format.Redactor(),
-		now: o.Clock, version: o.Version, panicked: o.Panicked, mux: http.NewServeMux(),
+		now: o.Clock, mux: http.NewServeMux(),
 	}
 	p.routes()
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(p.refuseCrossOrigin))
-	return secured(p.recovering(sameOrigin.Handler(http.HandlerFunc(p.dispatch))))
+	return secured(o.Recover(sameOrigin.Handler(http.HandlerFunc(p.dispatch)), func(w http.ResponseWriter, r *http.Request) { p.refusePage(w, r, defect) }))
 }
 
 // routes registers every page. The patterns are the endpoints of the access log.
@@ -121,19 +118,19 @@ func (p *pages) routes() {
 	p.page("GET /keys/{id}/requests", p.showKeyAccess)
 	p.page("GET /keys/{id}/alerts", p.showKeyAlerts)
 	p.page("GET /keys/{id}/history", p.showKeyHistory)
-	p.page("GET /keys/{id}/edit", p.editKey)
-	p.page("POST /keys/{id}/edit", p.updateKey)
-	p.page("GET /keys/{id}/rotate", p.confirmRotate)
-	p.page("POST /keys/{id}/rotate", p.rotateKey)
-	p.page("GET /keys/{id}/revoke", p.confirmRevoke)
-	p.page("POST /keys/{id}/revoke", p.revokeKey)
+	p.page("GET /keys/{id}/edit", p.ofKey(p.editKey))
+	p.page("POST /keys/{id}/edit", p.ofKey(p.updateKey))
+	p.page("GET /keys/{id}/rotate", p.ofKey(p.confirmRotate))
+	p.page("POST /keys/{id}/rotate", p.ofKey(p.rotateKey))
+	p.page("GET /keys/{id}/revoke", p.ofKey(p.confirmRevoke))
+	p.page("POST /keys/{id}/revoke", p.ofKey(p.revokeKey))
 	p.page("GET /users", p.listUsers)
 	p.page("GET /users/new", p.newUser)
 	p.page("POST /users", p.createUser)
-	p.page("GET /users/{id}", p.showUser)
-	p.page("POST /users/{id}", p.updateUser)
-	p.page("GET /users/{id}/delete", p.confirmDeleteUser)
-	p.page("POST /users/{id}/delete", p.deleteUser)
+	p.page("GET /users/{id}", p.ofUser(p.showUser))
+	p.page("POST /users/{id}", p.ofUser(p.updateUser))
+	p.page("GET /users/{id}/delete", p.ofUser(p.confirmDeleteUser))
+	p.page("POST /users/{id}/delete", p.ofUser(p.deleteUser))
 	p.page("GET /usage", p.showUsage)
 	p.page("GET /alerts", p.listAlerts)
 	p.page("GET /access-logs", p.listAccess)
@@ -216,23 +213,5 @@ func (p *pages) refuseCrossOrigin(w http.ResponseWriter, r *http.Request) {
 	p.refusePage(w, r, &Problem{
 		Status: http.StatusForbidden,
 		Detail: "This form was sent from another site, and nothing was done. If it was you, open the page here and send it again.",
-	})
-}
-
-// recovering answers a panic with a page, as long as nothing has been answered.
-func (p *pages) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
-			}
-			if cause == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
-				panic(cause)
-			}
-			p.panicked(cause)
-			p.refusePage(w, r, &Problem{Status: http.StatusInternalServerError, Detail: "The gate has a defect. Its log says more."})
-		}()
-		next.ServeHTTP(w, r)
 	})
 }
