@@ -162,7 +162,7 @@ func (s Settings) collectorGRPC() string {
 	if s.Endpoint.tls {
 		insecure = ""
 	}
-	return fmt.Sprintf(`# or over OTLP/gRPC
+	return fmt.Sprintf(`# a collector that forwards over OTLP/gRPC; name the exporter in its pipelines
 exporters:
   otlp_grpc:
     endpoint: %s%s
