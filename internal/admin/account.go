@@ -73,6 +73,9 @@ func (a *account) request(s *service, r *http.Request) *access.Request {
 	case a.status >= http.StatusBadRequest:
 		call.Outcome = access.Failed
 	}
+	if call.Reason == "" { // a page's own answer
+		call.Reason = string(reasonOfStatus[a.status])
+	}
 	if call.Outcome == access.Accepted {
 		call.Reason = ""
 	}
@@ -83,6 +86,11 @@ func (a *account) request(s *service, r *http.Request) *access.Request {
 		call.SetDenied(a.denial)
 	}
 	return call
+}
+
+// reasonOfStatus are why pages refuse and fail without asking the API.
+var reasonOfStatus = map[int]code{
+	http.StatusBadRequest: codeInvalidRequest, http.StatusForbidden: codeNotPermitted, http.StatusNotFound: codeNotFound, http.StatusConflict: codeRequestSpent,
 }
 
 // admitted notes whose call it is.
