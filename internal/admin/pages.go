@@ -116,6 +116,7 @@ func (p *pages) visited(page http.HandlerFunc) http.HandlerFunc {
 		page(w, r.WithContext(web.WithVisitor(r.Context(), web.Visitor{
 			KeyID: c.KeyID, KeyName: c.KeyName, KeyType: string(c.KeyType), UserID: c.OwnerID,
 			Role: string(c.Role), Admin: c.admin(), Manages: mayManageKeys(c) == nil,
+			Scopes: c.Scopes, EndsAt: c.SecretInfo.EndsAt,
 		})))
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"github.com/otlpgate/otlpgate/internal/access"
+	"github.com/otlpgate/otlpgate/internal/accesslog"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/session"
 	"github.com/otlpgate/otlpgate/internal/store"
@@ -117,7 +119,7 @@ func TestAFormThatIsWrongKeepsWhatWasFilledIn(t *testing.T) {
 		"no scope":       {url.Values{"permission": {"custom"}}, "must be at least one"},
 		"no such scope":  {url.Values{"permission": {"custom"}, "scopes": {"all:write"}}, "must be"},
 		"an address":     {url.Values{"allowedIps": {"10.0.0.300"}}, "must be"},
-		"a country":      {url.Values{"expectedCountries": {"Germany"}}, "expectedCountries"},
+		"a country":      {url.Values{"expectedCountries": {"Germany"}}, "must be codes of two letters"},
 		"a limit":        {url.Values{"limits": {"ingest:5"}}, "is incomplete"},
 		"a date":         {url.Values{"expires": {"date"}, "expiresOn": {"tomorrow"}}, "must be a date"},
 		"another expiry": {url.Values{"expires": {"bogus"}}, "must be one of those"},
@@ -490,4 +492,78 @@ func TestAPageThatHasLookedInVainLeadsOn(t *testing.T) {
 	next := find(document, func(n *html.Node) bool { return n.Data == "a" && attribute(n, "rel") == "next" })
 	require.NotNil(t, next)
 	assert.Contains(t, admin.page(attribute(next, "href")), "signed in")
+}
+
+// What the form offers, and begins with, is what whoever looks at it may do.
+func TestTheFormOffersWhatThePersonMayGrant(t *testing.T) {
+	h := newPageHarness(t)
+	h.user("usr_ada", identity.Viewer)
+	h.user("usr_bob", identity.Member)
+	viewer := h.signedIn(h.key(store.Key{OwnerID: "usr_ada", Scopes: identity.Viewer.Scopes().List()}))
+	page := viewer.page("/keys/new")
+	assert.NotContains(t, page, "traces:write")
+	assert.NotContains(t, page, `value="admin"`)
+	h.create(viewer, url.Values{"name": {"as it is offered"}})
+
+	brief := h.signedIn(h.key(store.Key{OwnerID: "usr_bob", Scopes: []identity.Scope{identity.LogsWrite}, ExpiresAt: epoch.AddDate(0, 0, 31)}))
+	page = brief.page("/keys/new")
+	assert.NotContains(t, page, `value="90d"`)
+	assert.Contains(t, page, "With yours")
+	_, id := h.create(brief, url.Values{"name": {"as long as mine"}, "permission": {"custom"}, "scopes": {"logs:write"}})
+	k, err := h.store.Key(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, epoch.AddDate(0, 0, 31), k.ExpiresAt)
+	assert.Contains(t, h.signedIn(h.admin).page("/keys/new"), `value="admin"`)
+}
+
+func TestARevokedKeyIsNotRotating(t *testing.T) {
+	h := newPageHarness(t)
+	_, id := h.userKey(store.BuiltinUserID, identity.TracesWrite)
+	admin := h.signedIn(h.admin)
+	path := "/keys/" + id + "/rotate"
+	require.Equal(t, http.StatusCreated, admin.submit(path, path, nil).status)
+	require.Contains(t, admin.page("/keys/"+id), "Rotation under way")
+	require.Equal(t, "No Content", h.revoke(h.admin, id).code(t))
+	assert.NotContains(t, admin.page("/keys/"+id), "Rotation under way")
+	assert.Contains(t, admin.page(path), "This key is revoked")
+}
+
+func TestThePageTellsWhoUsesTheOldSecretSinceItWasReplaced(t *testing.T) {
+	h := newPageHarness(t)
+	_, id := h.userKey(store.BuiltinUserID, identity.TracesWrite)
+	k, err := h.store.Key(t.Context(), id)
+	require.NoError(t, err)
+	use := func(agent string, outcome access.Outcome) {
+		h.books.Record(&access.Request{
+			Group:   access.Group{KeyID: id, KeyType: identity.UserKey, Secret: k.Secrets[0].Digest.Ref(), Endpoint: "traces", Transport: access.HTTP, Outcome: outcome, Status: 200},
+			Arrived: h.now(), UserAgent: agent,
+		})
+		require.NoError(t, h.books.Flush(t.Context()))
+	}
+	use("before", access.Accepted)
+	h.setClock(epoch.Add(time.Hour))
+	admin := h.signedIn(h.admin)
+	path := "/keys/" + id + "/rotate"
+	require.Equal(t, http.StatusCreated, admin.submit(path, path, nil).status)
+	assert.NotContains(t, admin.page("/keys/"+id), "Still using it")
+	h.setClock(epoch.Add(90 * time.Minute))
+	use("since", access.Accepted)
+	use("in vain", access.Refused)
+	page := admin.page("/keys/" + id)
+	assert.Contains(t, page, "Still using it")
+	assert.Contains(t, page, "<td>since</td>")
+	assert.NotContains(t, page, "before")
+	assert.NotContains(t, page, "in vain")
+}
+
+func TestAPageThatRefusesByItselfSaysWhyInTheAccessLog(t *testing.T) {
+	h := newPageHarness(t)
+	h.user("usr_ada", identity.Member)
+	secret, id := h.userKey("usr_ada", identity.TracesWrite)
+	require.Equal(t, http.StatusForbidden, h.signedIn(secret).get("/system-keys").status)
+	require.NoError(t, h.books.Flush(t.Context()))
+	page, err := h.books.List(t.Context(), accesslog.Filter{KeyID: id, Outcome: access.Refused}, store.Page{})
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 1)
+	assert.Equal(t, "not_permitted", page.Entries[0].Reason)
 }

@@ -194,7 +194,7 @@ extensions: {apikeyauth: {plans: {tiny: {limits: [{on: traces, unit: items, max:
 	p := c.openSignedIn(t, browser.Phone)
 	require.Equal(t, http.StatusOK, p.visit("/plans"))
 	const card = `//h2[starts-with(normalize-space(),"tiny")]/..`
-	assert.Contains(t, p.text(card), "tiny default 70,000 items a minute on traces At most 3 requests at once.")
+	assert.Contains(t, p.text(card), "tiny default 70,000 items per minute on traces At most 3 requests at once.")
 	c.create(t, named("small"), onPlan("tiny"))
 	c.create(t, named("large"))
 	require.Equal(t, http.StatusOK, p.follow(card+"//a"))

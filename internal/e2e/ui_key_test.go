@@ -55,9 +55,9 @@ func TestThePageOfAKeyTellsExactlyWhatBecameOfItsRequests(t *testing.T) {
 		require.Equal(t, http.StatusOK, p.follow(link(period)))
 		assert.Equal(t, period, p.text(".segments [aria-current]"))
 		tiles := p.texts(".tile strong")
-		require.Len(t, tiles, 5)
+		require.Len(t, tiles, 6)
 		assert.Equal(t, []string{"9", "6"}, tiles[:2], "requests, items")
-		assert.Equal(t, []string{"5", "66.7%"}, tiles[3:], "refused, error rate")
+		assert.Equal(t, []string{"5", "1", "66.7%"}, tiles[3:], "refused, failed, error rate")
 		assert.Equal(t, []string{"5", "1", "1"}, p.row("traces"), "requests, refused, failed")
 		assert.Equal(t, []string{"4", "4", "0"}, p.row("metrics"))
 		assert.Equal(t, []string{"missing scope4", "project not allowed1"}, p.refusals())
@@ -66,7 +66,7 @@ func TestThePageOfAKeyTellsExactlyWhatBecameOfItsRequests(t *testing.T) {
 	}
 	require.Len(t, c.used(t, k.id), 1)
 	used := c.used(t, k.id)[0]
-	assert.Equal(t, fmt.Sprintf("40 requests a hour on ingest%d used, %d left", used, 40-used), p.text(`//h3[.="Limits now"]/..//li`))
+	assert.Equal(t, fmt.Sprintf("40 requests per hour on ingest%d used, %d left", used, 40-used), p.text(`//h3[.="Limits now"]/..//li`))
 
 	p.accessLogOf(k)
 	require.Equal(t, http.StatusOK, p.follow(link("Alerts")))

@@ -103,12 +103,15 @@ func (f form) split(name, separators string) []string {
 }
 
 // countries returns country codes, which are written in capitals.
-func (f form) countries() []string {
+func (f form) countries() ([]string, *fieldProblem) {
 	var list []string
 	for _, code := range f.list("expectedCountries") {
+		if len(code) != 2 {
+			return nil, &fieldProblem{"expectedCountries", "must be codes of two letters, such as DE, FR"}
+		}
 		list = append(list, strings.ToUpper(code))
 	}
-	return list
+	return list, nil
 }
 
 // optional returns the text of an input, nil where it is empty.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
 )
@@ -16,13 +17,22 @@ func (p *pages) createSystemKey(w http.ResponseWriter, r *http.Request) {
 	p.create(w, r, systemKeys)
 }
 
+// usualExpiration is the choice that a form begins with, where it can.
+const usualExpiration = "90d"
+
 func (p *pages) showNewKey(w http.ResponseWriter, r *http.Request, k kind) {
 	visitor := visitorIn(r)
 	if k.System() && !visitor.Admin {
 		p.refusePage(w, r, &Problem{Status: http.StatusForbidden, Detail: "Only an administrator may create system keys. Create an API key of your own instead."})
 		return
 	}
-	values := url.Values{"permission": {k.choices()[0].Value}, "environment": {"live"}, "expires": {"90d"}}
+	values := url.Values{"permission": {custom}, "environment": {"live"}, "expires": {"never"}}
+	if choices := grantable(k.choices(), visitor); len(choices) > 0 {
+		values.Set("permission", choices[0].Value)
+	}
+	if slices.ContainsFunc(within(visitor, p.now()), func(e expiration) bool { return e.Value == usualExpiration }) {
+		values.Set("expires", usualExpiration)
+	}
 	if owner := r.URL.Query().Get("ownerId"); owner != "" {
 		values.Set("ownerId", owner)
 	}
@@ -73,12 +83,14 @@ func (p *pages) keyToCreate(r *http.Request, f form, k kind) (client.KeyCreate, 
 	}
 	body := client.KeyCreate{
 		Name: f.Get("name"), Description: f.optional("description"), Type: &k.Type, Scopes: f.scopesOf(k.choices()),
-		Projects: f.lines("projects"), AllowedIps: f.list("allowedIps"), ExpectedCountries: f.countries(), Plan: f.optional("plan"),
+		Projects: f.lines("projects"), AllowedIps: f.list("allowedIps"), Plan: f.optional("plan"),
 	}
 	if len(body.Scopes) == 0 {
 		note(&fieldProblem{"scopes", "must be at least one: choose what the key may do"})
 	}
 	var problem *fieldProblem
+	body.ExpectedCountries, problem = f.countries()
+	note(problem)
 	body.ExpiresAt, problem = f.expiry(p.now())
 	note(problem)
 	body.Limits, problem = limitsOf(f)

@@ -112,7 +112,11 @@ func (p *pages) keyPatch(f form, k *client.Key) (client.KeyPatch, []fieldProblem
 		patch.AllowedIps = nullable.NewNullableWithValue(orEmpty(f.list("allowedIps")))
 	}
 	if f.changes("expectedCountries") {
-		patch.ExpectedCountries = nullable.NewNullableWithValue(orEmpty(f.countries()))
+		countries, problem := f.countries()
+		if problem != nil {
+			problems = append(problems, *problem)
+		}
+		patch.ExpectedCountries = nullable.NewNullableWithValue(orEmpty(countries))
 	}
 	if f.changes("limits") {
 		limits, problem := limitsOf(f)

@@ -27,6 +27,11 @@ type keyForm struct {
 	Meanwhile   []changeView // what somebody else has changed since the form was opened
 }
 
+// EndsWith reports whether a new key ends with the visitor's, unless it ends before.
+func (k keyForm) EndsWith() bool {
+	return k.Key == nil && !k.Visitor.Admin && !k.Visitor.EndsAt.IsZero()
+}
+
 // ForeignPlan reports whether the form has a plan that is not among those to choose
 // from: a key keeps the one that it is on until somebody chooses another.
 func (k keyForm) ForeignPlan() bool {
@@ -70,6 +75,8 @@ func (p *pages) keyForm(r *http.Request, title string, k kind, f form) (keyForm,
 		Expirations: expirations, Today: p.now().UTC().Format(time.DateOnly),
 	}
 	if !page.Visitor.Admin {
+		page.Choices, page.ScopeGroups = grantable(page.Choices, page.Visitor), grantableGroups(page.Visitor)
+		page.Expirations = within(page.Visitor, p.now())
 		return page, nil
 	}
 	var err error
@@ -80,6 +87,13 @@ func (p *pages) keyForm(r *http.Request, title string, k kind, f form) (keyForm,
 		page.Owners, err = p.owners(r)
 	}
 	return page, err
+}
+
+// within are the expirations that a visitor may pass on.
+func within(v Visitor, now time.Time) []expiration {
+	return slices.DeleteFunc(slices.Clone(expirations), func(e expiration) bool {
+		return !v.EndsAt.IsZero() && now.Add(e.After).After(v.EndsAt)
+	})
 }
 
 // maxOwners is how many users a form offers; any other can be typed in.

@@ -14,10 +14,11 @@ type keyPage struct {
 	Key     keyView
 	Creator string
 
-	Usage    *usageView // nil where nobody knows
-	NoUsage  *Problem   // why that is so
-	Quotas   []quotaView
-	OldUsers []accessView // who still uses the secret that was replaced
+	Usage     *usageView // nil where nobody knows
+	NoUsage   *Problem   // why that is so
+	Quotas    []quotaView
+	OldUsers  []accessView // who still uses the secret that was replaced
+	MoreUsers bool         // and others do
 
 	Access  accessList
 	Alerts  []alertView
@@ -59,18 +60,27 @@ func (p *pages) showKey(w http.ResponseWriter, r *http.Request) {
 		page.Usage = &view
 	}
 	page.OldUsers = p.usersOfOldSecret(r.Context(), page.Key)
+	if page.MoreUsers = len(page.OldUsers) > maxOldUsers; page.MoreUsers {
+		page.OldUsers = page.OldUsers[:maxOldUsers]
+	}
 	p.render(w, r, http.StatusOK, "key", page)
 }
 
-// usersOfOldSecret tells who still uses the secret that was replaced, as far as
-// the newest entries of the access log show: a line each of those who are alike.
+// maxOldUsers is how many users of an old secret a page tells apart.
+const maxOldUsers = 10
+
+// usersOfOldSecret tells who has used the secret that was replaced since it was, as
+// far as the newest entries of the access log show: a line each of those who are
+// alike, and one more than maxOldUsers where there are others.
 func (p *pages) usersOfOldSecret(ctx context.Context, k keyView) []accessView {
 	old := k.OldSecret()
 	if old == nil {
 		return nil
 	}
-	most, scan := 200, accessScan
-	answer, err := p.api.ListKeyAccessWithResponse(ctx, k.ID, &client.ListKeyAccessParams{Secret: &old.ID, Limit: &most, Scan: &scan})
+	most, scan, accepted := 200, accessScan, client.AccessOutcomeAccepted
+	answer, err := p.api.ListKeyAccessWithResponse(ctx, k.ID, &client.ListKeyAccessParams{
+		Secret: &old.ID, From: &k.Secrets[0].CreatedAt, Outcome: &accepted, Limit: &most, Scan: &scan,
+	})
 	list, err := called(answer, err)
 	if err != nil {
 		return nil
@@ -80,7 +90,7 @@ func (p *pages) usersOfOldSecret(ctx context.Context, k keyView) []accessView {
 	for i := range list.JSON200.Data {
 		record := &list.JSON200.Data[i]
 		who := [3]string{value(record.Address), value(record.UserAgent), record.Endpoint}
-		if seen[who] || len(users) == 10 {
+		if seen[who] || len(users) > maxOldUsers {
 			continue
 		}
 		seen[who] = true

@@ -52,6 +52,9 @@ func (k keyView) Rotating() bool { return k.OldSecret() != nil }
 // OldSecret returns the secret that was replaced and is still valid, nil where
 // there is none.
 func (k keyView) OldSecret() *client.KeySecret {
+	if k.Status != client.KeyStatusActive { // then none is
+		return nil
+	}
 	for i := 1; i < len(k.Secrets); i++ {
 		if end := k.Secrets[i].ExpiresAt; end != nil && k.now.Before(*end) {
 			return &k.Secrets[i]

@@ -55,6 +55,31 @@ func permissionOf(scopes []client.Scope) (permission, bool) {
 	return permissions[i], true
 }
 
+// grantable are the choices that a visitor may pass on.
+func grantable(choices []permission, v Visitor) []permission {
+	return slices.DeleteFunc(slices.Clone(choices), func(p permission) bool { return !v.Scopes.HasAll(scopeSet(p.Scopes)) })
+}
+
+func scopeSet(scopes []client.Scope) identity.ScopeSet {
+	list := make([]identity.Scope, len(scopes))
+	for i, s := range scopes {
+		list[i] = identity.Scope(s)
+	}
+	return identity.NewScopeSet(list...)
+}
+
+// grantableGroups are the scopes that a visitor may pass on, by what they are of.
+func grantableGroups(v Visitor) []scopeGroup {
+	var groups []scopeGroup
+	for _, group := range scopeGroups {
+		group.Scopes = slices.DeleteFunc(slices.Clone(group.Scopes), func(s identity.ScopeInfo) bool { return !v.Scopes.HasAll(identity.NewScopeSet(s.Scope)) })
+		if len(group.Scopes) > 0 {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
 // scopeGroup is what a form offers of one kind of data.
 type scopeGroup struct {
 	Title  string

@@ -19,9 +19,19 @@ type Problem struct {
 
 var defect = &Problem{Status: http.StatusInternalServerError, Detail: "The gate has a defect. Its log says more."}
 
+// details are what pages say in place of what the API tells programs.
+var details = map[string]string{
+	"invalid_request": "Nothing was done yet: see what is wrong below.",
+	"key_not_found":   "There is no such key, or it is not yours to see.",
+	"user_not_found":  "There is no such user, or it is not yours to see.",
+}
+
 // problemOf makes a problem of the error of a call.
 func problemOf(err error) *Problem {
 	if e, ok := errors.AsType[*client.Error](err); ok {
+		if detail, ok := details[e.Code]; ok {
+			e.Detail = detail
+		}
 		return &Problem{Status: e.Status, Detail: e.Detail, Fields: e.Errors, RetryAfter: e.RetryAfter}
 	}
 	return defect

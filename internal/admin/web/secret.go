@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/otlpgate/otlpgate/internal/admin/client"
-	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/snippet"
 )
 
@@ -34,12 +33,8 @@ func (p *pages) showSecret(w http.ResponseWriter, r *http.Request, k *client.Key
 		page.Endpoint = snippet.DefaultEndpoint
 		endpoint, _ = snippet.ParseEndpoint(page.Endpoint)
 	}
-	scopes := make([]identity.Scope, len(k.Scopes))
-	for i, s := range k.Scopes {
-		scopes[i] = identity.Scope(s)
-	}
 	page.Snippets = snippet.Settings{
-		Endpoint: endpoint, Key: page.Secret, Scopes: identity.NewScopeSet(scopes...), Projects: k.Projects,
+		Endpoint: endpoint, Key: page.Secret, Scopes: scopeSet(k.Scopes), Projects: k.Projects,
 	}.Snippets()
 	p.render(w, r, http.StatusCreated, "secret", page)
 }

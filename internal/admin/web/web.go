@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/session"
 )
 
@@ -47,6 +48,10 @@ type Visitor struct {
 	Role    string
 	Admin   bool // has the scope admin
 	Manages bool // may see keys at all
+	// Scopes are what the visitor may pass on, and EndsAt how long at most; zero:
+	// for ever.
+	Scopes identity.ScopeSet
+	EndsAt time.Time
 }
 
 type visitorKey struct{}
