@@ -11,7 +11,9 @@ import (
 
 	"github.com/otlpgate/otlpgate/extension/apikeyauthextension/internal/metadata"
 	"github.com/otlpgate/otlpgate/internal/access"
+	"github.com/otlpgate/otlpgate/internal/alert"
 	"github.com/otlpgate/otlpgate/internal/credential"
+	"github.com/otlpgate/otlpgate/internal/insight"
 	"github.com/otlpgate/otlpgate/internal/limit"
 	"github.com/otlpgate/otlpgate/internal/session"
 )
@@ -25,6 +27,7 @@ func createDefaultConfig() component.Config {
 	admin := confighttp.NewDefaultServerConfig()
 	admin.NetAddr.Endpoint = "localhost:4319"
 	admin.ReadTimeout = 30 * time.Second // of a request, whose body may come slowly
+	rules := alert.DefaultRules()
 	return &Config{
 		Storage:      StorageConfig{Directory: "./otlpgate-data"},
 		Credentials:  CredentialsConfig{Headers: credential.DefaultHeaders(), Prefix: credential.DefaultPrefix},
@@ -32,14 +35,14 @@ func createDefaultConfig() component.Config {
 		EarlyRefusal: true,
 		DefaultPlan:  limit.DefaultPlan,
 		Limits:       LimitsConfig{OverLimitStatus: http.StatusTooManyRequests, FlushInterval: 10 * time.Second},
-		Usage:        UsageConfig{FlushInterval: 10 * time.Second, Retention: Span(400 * day)},
-		AccessLog:    AccessLogConfig{Detail: access.Denied, Retention: Span(30 * day)},
+		Usage:        UsageConfig{FlushInterval: 10 * time.Second, Retention: Span(insight.DefaultUsageRetention)},
+		AccessLog:    AccessLogConfig{Detail: access.Denied, Retention: Span(insight.DefaultLogRetention)},
 		Alerts: AlertsConfig{
-			UnusedAfter:       Span(30 * day),
-			ErrorRate:         ErrorRateConfig{Over: 0.05, MinRequests: 100, Window: Span(time.Hour)},
-			ExpiringWithin:    Span(14 * day),
-			OldSecretWithin:   Span(day),
-			UnexpectedCountry: true,
+			UnusedAfter:       Span(rules.UnusedAfter),
+			ErrorRate:         ErrorRateConfig{Over: Percent(rules.ErrorRate), MinRequests: rules.MinRequests, Window: Span(rules.RateWindow)},
+			ExpiringWithin:    Span(rules.ExpiringWithin),
+			OldSecretWithin:   Span(rules.OldSecretWithin),
+			UnexpectedCountry: rules.UnexpectedCountry,
 			Alertmanager:      confighttp.NewDefaultClientConfig(),
 			Webhook:           confighttp.NewDefaultClientConfig(),
 		},

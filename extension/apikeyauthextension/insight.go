@@ -16,10 +16,6 @@ import (
 	"github.com/otlpgate/otlpgate/internal/kv/badgerkv"
 )
 
-// insightDirectory is below the storage directory, apart from the keys: what is
-// written much and not precious must not burden them.
-const insightDirectory = "insight"
-
 // insightStore is where usage, access logs and alerts are kept.
 type insightStore interface {
 	kv.Store
@@ -34,7 +30,7 @@ func openBadger(ctx context.Context, o badgerkv.Options) (insightStore, error) {
 // startInsight keeps the books of requests from now on, and judges keys by them.
 func (e *gateExtension) startInsight(ctx context.Context, host component.Host) error {
 	store, err := e.openInsight(ctx, badgerkv.Options{
-		Directory: filepath.Join(e.config.Storage.Directory, insightDirectory), Logger: e.settings.Logger,
+		Directory: filepath.Join(e.config.Storage.Directory, insight.Directory), Logger: e.settings.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("storage::directory: %w", err)

@@ -27,11 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const day = 24 * time.Hour
 
-// usual are the rules where nothing else is configured.
-var usual = Rules{
-	UnusedAfter: 30 * day, ErrorRate: 0.05, MinRequests: 100, RateWindow: time.Hour, ExpiringWithin: 14 * day,
-	OldSecretWithin: day, UnexpectedCountry: true,
-}
+var usual = DefaultRules()
 
 // fixture is a runner over a real key store, ledger and kv store, with a clock of
 // its own.

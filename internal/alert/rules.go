@@ -29,6 +29,15 @@ type Rules struct {
 	UnexpectedCountry bool
 }
 
+// DefaultRules returns the rules where nothing else is configured.
+func DefaultRules() Rules {
+	const day = 24 * time.Hour
+	return Rules{
+		UnusedAfter: 30 * day, ErrorRate: 0.05, MinRequests: 100, RateWindow: time.Hour, ExpiringWithin: 14 * day,
+		OldSecretWithin: day, UnexpectedCountry: true,
+	}
+}
+
 // The spans of countries.
 const (
 	// history is how long a key must have been used for a country to be new to it:

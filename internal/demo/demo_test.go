@@ -59,7 +59,7 @@ func open(t *testing.T, directory string) *opened {
 	s, err := badgerstore.Open(t.Context(), badgerstore.Options{Directory: directory})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	kept, err := badgerkv.Open(t.Context(), badgerkv.Options{Directory: filepath.Join(directory, "insight")})
+	kept, err := badgerkv.Open(t.Context(), badgerkv.Options{Directory: filepath.Join(directory, insight.Directory)})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, kept.Close()) })
 	o := &opened{

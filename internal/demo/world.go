@@ -22,10 +22,6 @@ import (
 	"github.com/otlpgate/otlpgate/internal/usage"
 )
 
-// insightDirectory is where the collector keeps usage, access logs and alerts,
-// below the storage directory.
-const insightDirectory = "insight"
-
 // world is the company at a moment of its past, with the stores of its collector.
 type world struct {
 	Options
@@ -61,7 +57,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	if w.store, err = badgerstore.Open(ctx, badgerstore.Options{Directory: o.Directory}); err != nil {
 		return nil, err
 	}
-	if w.insight, err = badgerkv.Open(ctx, badgerkv.Options{Directory: filepath.Join(o.Directory, insightDirectory)}); err != nil {
+	if w.insight, err = badgerkv.Open(ctx, badgerkv.Options{Directory: filepath.Join(o.Directory, insight.Directory)}); err != nil {
 		return nil, errors.Join(err, w.store.Close())
 	}
 	now := func() time.Time { return w.clock }
@@ -70,15 +66,9 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		Store: w.insight, Retention: insight.DefaultLogRetention, Redact: credential.Format{}.Redactor().Redact, Now: now,
 	})
 	w.alerts = alert.New(alert.Options{
-		Rules: usualRules, Store: w.insight, Keys: w.store, LastUses: w.uses.of, Usage: w.rates, Now: now,
+		Rules: alert.DefaultRules(), Store: w.insight, Keys: w.store, LastUses: w.uses.of, Usage: w.rates, Now: now,
 	})
 	return w, nil
-}
-
-// usualRules are those of a collector that is configured with no others.
-var usualRules = alert.Rules{
-	UnusedAfter: 30 * day, ErrorRate: 0.05, MinRequests: 100, RateWindow: time.Hour, ExpiringWithin: 14 * day,
-	OldSecretWithin: day, UnexpectedCountry: true,
 }
 
 // introduce tells keys of their owners and plans, and which of them are to have

@@ -61,6 +61,10 @@ const (
 	DefaultLogRetention   = 30 * 24 * time.Hour
 )
 
+// Directory is where the store of the books lies, below the storage directory: apart
+// from the keys, as what is written much and not precious must not burden them.
+const Directory = "insight"
+
 // Books are the usage of keys and the access log. Safe for concurrent use; make
 // them with New, keep them up from Start to Shutdown.
 type Books struct {
