@@ -160,9 +160,7 @@ func TestAnEditTellsOfWhatSomebodyElseHasChangedMeanwhile(t *testing.T) {
 	name := "theirs"
 	patch := client.KeyPatch{Name: &name}
 	patch.Description.Set("sends their orders")
-	answer, err := c.api.UpdateKeyWithResponse(t.Context(), k.id, nil, patch)
-	require.NoError(t, err)
-	require.NoError(t, client.Check(answer.HTTPResponse, answer.Body))
+	c.change(t, k.id, patch)
 
 	require.Equal(t, http.StatusPreconditionFailed, p.follow(button("Save")))
 	assert.Contains(t, p.text("#problem"), "Somebody else has changed this key")

@@ -99,10 +99,7 @@ func TestEveryPageIsAccessibleAndGivesTheBrowserNothingToComplainOf(t *testing.T
 	revoked := c.create(t).id
 	c.revoke(t, revoked)
 	rotating := c.create(t)
-	rotated, err := c.api.RotateKeyWithResponse(t.Context(), rotating.id, nil, client.KeyRotate{})
-	require.NoError(t, err)
-	require.NoError(t, client.Check(rotated.HTTPResponse, rotated.Body))
-	c.vault.keep(*rotated.JSON200.Key)
+	c.rotate(t, rotating, "24h")
 	require.NoError(t, exportTracesHTTP(t.Context(), c, rotating.bearer(), false))
 	t.Run("pages", func(t *testing.T) {
 		for _, paths := range [][]string{
@@ -166,9 +163,7 @@ func (o *tour) forms(other string) {
 	o.stop("not revoked", http.StatusBadRequest, o.lead(chromedp.Evaluate(`document.querySelector("#confirm").form.submit()`, nil)))
 	require.Equal(o.t, http.StatusOK, o.visit("/keys/"+other+"/edit"))
 	name := "theirs"
-	answer, err := o.c.api.UpdateKeyWithResponse(o.t.Context(), other, nil, client.KeyPatch{Name: &name})
-	require.NoError(o.t, err)
-	require.NoError(o.t, client.Check(answer.HTTPResponse, answer.Body))
+	o.c.change(o.t, other, client.KeyPatch{Name: &name})
 	o.fill("#name", "mine")
 	o.stop("changed meanwhile", http.StatusPreconditionFailed, o.follow(button("Save")))
 	o.stop("saved", http.StatusOK, o.follow(button("Save")))
