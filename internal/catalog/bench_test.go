@@ -15,6 +15,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/badgerstore"
+	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
 const (
@@ -30,7 +31,7 @@ func serviceKey(n int) store.Key {
 		Description: pick(n, "", "sends the traces of the service from the cluster in Frankfurt", "rotated twice a year; ask the platform team", "for the load tests"),
 		Type:        identity.UserKey, OwnerID: userID(n % manyUsers), Environment: pick(n/7, identity.Live, identity.Live, identity.Test),
 		Plan: pick(n, "", "pro", "enterprise"), Scopes: []identity.Scope{identity.TracesWrite}, CreatedAt: at, UpdatedAt: at,
-		Secrets: []store.Secret{{Digest: digest(n), Hint: fmt.Sprintf("px_live_%04x…%04x", n%65536, (n*7919)%65536), CreatedAt: at}},
+		Secrets: []store.Secret{{Digest: storetest.Digest(n), Hint: fmt.Sprintf("px_live_%04x…%04x", n%65536, (n*7919)%65536), CreatedAt: at}},
 	}
 	if n%3 == 0 {
 		k.ExpiresAt = at.AddDate(1, 0, n%365)

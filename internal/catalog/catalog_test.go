@@ -63,9 +63,9 @@ func TestKeysNeverUsedOrNeverExpiringAreAtTheEndsOfTheirOrders(t *testing.T) {
 		create(t, s, k)
 	}
 	require.NoError(t, s.KeepUses(t.Context(), []store.Use{
-		{KeyID: keyID(0), Secret: digest(0).Ref(), At: at(9)},
-		{KeyID: keyID(1), Secret: digest(1).Ref(), At: at(8)},
-		{KeyID: keyID(2), Secret: digest(0).Ref(), At: at(8)}, // of a secret that the key has not
+		{KeyID: keyID(0), Secret: storetest.Digest(0).Ref(), At: at(9)},
+		{KeyID: keyID(1), Secret: storetest.Digest(1).Ref(), At: at(8)},
+		{KeyID: keyID(2), Secret: storetest.Digest(0).Ref(), At: at(8)}, // of a secret that the key has not
 	}))
 	c := catalog.New(catalog.Options{Source: s})
 	for sort, want := range map[catalog.Sort][]int{
@@ -209,7 +209,7 @@ func TestAKeyThatStaysIsOnExactlyOnePage(t *testing.T) {
 				k.Name, k.ExpiresAt = fmt.Sprintf("stay %d", random.IntN(stay)), at(random.IntN(9))
 			})
 			used := 1000 + random.IntN(n+1)
-			assert.NoError(t, keeper.KeepUses(t.Context(), []store.Use{{KeyID: keyID(used), Secret: digest(used).Ref(), At: at(n)}}))
+			assert.NoError(t, keeper.KeepUses(t.Context(), []store.Use{{KeyID: keyID(used), Secret: storetest.Digest(used).Ref(), At: at(n)}}))
 		}
 	})
 	for _, sort := range sorts() {
@@ -260,7 +260,7 @@ func TestUsesAreKnownBeforeTheyAreKept(t *testing.T) {
 	c := catalog.New(catalog.Options{Source: s, Unkept: func() []store.Use { return slices.Clone(unkept) }})
 	recent := func() string { return list(t, c, catalog.Listing{Sort: catalog.MostRecentlyUsed}).IDs[0] }
 	use := func(n, minute int) store.Use {
-		return store.Use{KeyID: keyID(n), Secret: digest(n).Ref(), At: at(minute)}
+		return store.Use{KeyID: keyID(n), Secret: storetest.Digest(n).Ref(), At: at(minute)}
 	}
 	require.Equal(t, keyID(3), recent())
 	unkept = []store.Use{use(1, 1)}
@@ -290,7 +290,7 @@ func TestUsesToldWhileKeysAreReadAreNotLost(t *testing.T) {
 		var once sync.Once
 		s.on(method, func(ctx context.Context) error {
 			once.Do(func() {
-				used := []store.Use{{KeyID: keyID(1), Secret: digest(1).Ref(), At: at(1)}}
+				used := []store.Use{{KeyID: keyID(1), Secret: storetest.Digest(1).Ref(), At: at(1)}}
 				assert.NoError(t, keeper.KeepUses(ctx, used))
 			})
 			return nil

@@ -2,7 +2,6 @@ package catalog_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/catalog"
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
+	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,13 +24,11 @@ func at(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) }
 func keyID(n int) string  { return fmt.Sprintf("key_%04d", n) }
 func userID(n int) string { return fmt.Sprintf("user_%d", n) }
 
-func digest(n int) store.Digest { return sha256.Sum256(fmt.Appendf(nil, "secret %d", n)) }
-
 // systemKey returns key n, which is a minute younger than the one before.
 func systemKey(n int) store.Key {
 	return store.Key{
 		ID: keyID(n), Name: fmt.Sprintf("Key %d", n), Type: identity.SystemKey, Environment: identity.Live, Role: identity.Member,
-		Secrets: []store.Secret{{Digest: digest(n), Hint: fmt.Sprintf("px_sys_%04d", n)}}, CreatedAt: at(n), UpdatedAt: at(n),
+		Secrets: []store.Secret{{Digest: storetest.Digest(n), Hint: fmt.Sprintf("px_sys_%04d", n)}}, CreatedAt: at(n), UpdatedAt: at(n),
 	}
 }
 

@@ -177,18 +177,19 @@ func (m *memory) KeyByDigest(ctx context.Context, digest store.Digest) (key stor
 func (m *memory) ListKeys(ctx context.Context, filter store.KeyFilter, page store.Page) (result store.KeyPage, err error) {
 	err = m.locked(ctx, "list keys", func() (err error) {
 		var keys []store.Key
-		matches := map[string]bool{}
 		for _, k := range m.keys {
+			keys = append(keys, copyKey(k))
+		}
+		matches := func(k store.Key) bool {
 			var owner *store.User
 			if u, ok := m.users[k.OwnerID]; ok {
 				owner = &u
 			}
-			matches[k.ID] = filter.Matches(&k, owner)
-			keys = append(keys, copyKey(k))
+			return filter.Matches(&k, owner)
 		}
 		slices.SortFunc(keys, newestFirst)
 		name := fmt.Sprintf("keys %q", []string{string(filter.Status), string(filter.Type), filter.OwnerID, strconv.FormatBool(filter.Declared), filter.Query})
-		result.Keys, result.Next, err = cut(keys, page, name, func(k store.Key) bool { return matches[k.ID] }, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
+		result.Keys, result.Next, err = cut(keys, page, name, matches, func(k store.Key) string { return invert(age(k.CreatedAt.UnixMicro(), k.ID)) })
 		return err
 	})
 	return result, err

@@ -137,6 +137,10 @@ func sameRecord[T any](t *rapid.T, want, got T, wantErr, gotErr error, revision 
 	}
 }
 
+func firstPage(t *rapid.T) store.Page {
+	return store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
+}
+
 func (m *model) listKeys(t *rapid.T) {
 	filter := store.KeyFilter{
 		Status: rapid.SampledFrom([]store.Status{"", store.Active, store.Expired, store.Revoked, store.Disabled}).Draw(t, "status"),
@@ -147,7 +151,7 @@ func (m *model) listKeys(t *rapid.T) {
 	if rapid.Bool().Draw(t, "by owner") {
 		filter.OwnerID = userID(t)
 	}
-	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
+	first := firstPage(t)
 	read := func(s store.Store) []store.Key {
 		keys := pages(t, first, func(p store.Page) ([]store.Key, string, error) {
 			page, err := s.ListKeys(m.ctx, filter, p)
@@ -207,7 +211,7 @@ func (m *model) listUsers(t *rapid.T) {
 		active := rapid.Bool().Draw(t, "active")
 		filter.Active = &active
 	}
-	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
+	first := firstPage(t)
 	read := func(s store.Store) []store.User {
 		users := pages(t, first, func(p store.Page) ([]store.User, string, error) {
 			page, err := s.ListUsers(m.ctx, filter, p)
@@ -230,7 +234,7 @@ func (m *model) listAudit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "by target") {
 		filter.Target = keyID(t)
 	}
-	first := store.Page{Limit: rapid.IntRange(1, 6).Draw(t, "limit"), Scan: rapid.IntRange(0, 3).Draw(t, "scan")}
+	first := firstPage(t)
 	read := func(s store.Store) []store.Audit {
 		return pages(t, first, func(p store.Page) ([]store.Audit, string, error) {
 			page, err := s.ListAudit(m.ctx, filter, p)
