@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"github.com/otlpgate/otlpgate/internal/identity"
 	"github.com/otlpgate/otlpgate/internal/store"
 	"github.com/otlpgate/otlpgate/internal/store/badgerstore"
+	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
 // fillStorage makes a storage directory with that many keys of some users.
@@ -48,7 +48,7 @@ func fillStorage(t testing.TB, keys int) (directory string) {
 }
 
 func storeKey(ctx context.Context, s store.Keys, owner string, n int64, at time.Time) error {
-	digest := store.Digest(sha256.Sum256(fmt.Appendf(nil, "secret %d", n)))
+	digest := storetest.Digest(int(n))
 	k := store.Key{
 		ID: store.KeyIDFor(digest), Name: fmt.Sprintf("key %d", n), Description: "one of many", Type: identity.UserKey, Environment: identity.Live,
 		OwnerID: owner, Scopes: []identity.Scope{identity.TracesWrite}, Projects: []string{"shop", "checkout"}, Plan: "pro",
@@ -70,33 +70,16 @@ func readStorage(t testing.TB, directory string) (all contents) {
 	s, err := badgerstore.Open(t.Context(), badgerstore.Options{Directory: directory})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	read(t, func(p store.Page) (string, error) {
-		page, err := s.ListKeys(t.Context(), store.KeyFilter{}, p)
-		all.keys = append(all.keys, page.Keys...)
-		return page.Next, err
-	})
-	read(t, func(p store.Page) (string, error) {
-		page, err := s.ListUsers(t.Context(), store.UserFilter{}, p)
-		all.users = append(all.users, page.Users...)
-		return page.Next, err
-	})
-	read(t, func(p store.Page) (string, error) {
-		page, err := s.ListAudit(t.Context(), store.AuditFilter{}, p)
-		all.audit = append(all.audit, page.Records...)
-		return page.Next, err
-	})
-	return all
-}
-
-func read(t testing.TB, next func(store.Page) (string, error)) {
-	t.Helper()
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		cursor, err := next(page)
+	for key, err := range store.AllKeys(t.Context(), s, store.KeyFilter{}) {
 		require.NoError(t, err)
-		if page.Cursor = cursor; cursor == "" {
-			return
-		}
+		all.keys = append(all.keys, key)
 	}
+	for user, err := range store.AllUsers(t.Context(), s, store.UserFilter{}) {
+		require.NoError(t, err)
+		all.users = append(all.users, user)
+	}
+	all.audit = storetest.AllAudit(t, s)
+	return all
 }
 
 // checkRestored compares a restored directory with the one that was backed up,

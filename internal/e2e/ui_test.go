@@ -382,11 +382,11 @@ func (c *collector) numberOfKeys(t *testing.T) int {
 	return len(c.statuses(t))
 }
 
-// keyNamed returns the newest key of that name as the admin API tells it.
+// keyNamed returns the only key of that name.
 func (c *collector) keyNamed(t *testing.T, name string) (k key) {
 	t.Helper()
-	for id := range c.statuses(t) {
-		if c.details(t, id).Name == name {
+	for id, k := range c.allKeys(t) {
+		if k.Name == name {
 			return key{id: id}
 		}
 	}

@@ -15,31 +15,16 @@ import (
 	"github.com/otlpgate/otlpgate/internal/store/storetest"
 )
 
-// auditLog lists all audit records, newest first.
-func auditLog(t testing.TB, s *Store) []store.Audit {
-	t.Helper()
-	var records []store.Audit
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		log, err := s.ListAudit(context.Background(), store.AuditFilter{}, page)
-		require.NoError(t, err)
-		records = append(records, log.Records...)
-		if log.Next == "" {
-			return records
-		}
-		page.Cursor = log.Next
-	}
-}
-
 // brokenLinks walks the audit log as one who verifies it does.
 func brokenLinks(t testing.TB, s *Store) []uint64 {
 	t.Helper()
-	return storetest.BrokenLinks(auditLog(t, s))
+	return storetest.BrokenLinks(storetest.AllAudit(t, s))
 }
 
 // rewrite replaces audit record seq of an open store, with a seal that is right.
 func rewrite(t *testing.T, s *Store, seq uint64, edit func(*store.Audit)) {
 	t.Helper()
-	records := auditLog(t, s)
+	records := storetest.AllAudit(t, s)
 	record := records[uint64(len(records))-seq]
 	edit(&record)
 	plant(t, s, func(c *change) { require.NoError(t, c.putRecord(auditKey(seq), &record)) })
@@ -82,7 +67,7 @@ func TestEditedAuditRecordBreaksTheChain(t *testing.T) {
 // nothing is missing by their numbers.
 func dropAudit(t *testing.T, s *Store, seq uint64, renumber func(*store.Audit)) {
 	t.Helper()
-	records := auditLog(t, s)
+	records := storetest.AllAudit(t, s)
 	newest := uint64(len(records)) - 1
 	plant(t, s, func(c *change) {
 		for _, r := range slices.Backward(records) {
@@ -169,6 +154,6 @@ func TestRestoredStoreContinuesTheChain(t *testing.T) {
 	restored := openIn(t, directory)
 	create(t, s, 99)
 	create(t, restored, 99)
-	require.Equal(t, auditLog(t, s), auditLog(t, restored))
+	require.Equal(t, storetest.AllAudit(t, s), storetest.AllAudit(t, restored))
 	require.Empty(t, brokenLinks(t, restored))
 }

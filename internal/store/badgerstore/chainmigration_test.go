@@ -55,7 +55,7 @@ func requireChained(t *testing.T, s *Store, n int) {
 	schema, err := s.schema()
 	require.NoError(t, err)
 	require.EqualValues(t, 2, schema)
-	records := auditLog(t, s)
+	records := storetest.AllAudit(t, s)
 	require.Len(t, records, n)
 	require.Empty(t, storetest.BrokenLinks(records))
 	want := storetest.Audit("key.create", "")
@@ -93,7 +93,7 @@ func TestMigratedChainIsTheOneThatWritingMakes(t *testing.T) {
 	for n := range 5 {
 		create(t, written, n)
 	}
-	require.Equal(t, auditLog(t, written), auditLog(t, openIn(t, schemaOne(t, 5))))
+	require.Equal(t, storetest.AllAudit(t, written), storetest.AllAudit(t, openIn(t, schemaOne(t, 5))))
 }
 
 // TestKilledMigrationIsCompletedByTheNextOpen kills it again and again, each
@@ -195,7 +195,7 @@ func TestBackupOfSchemaOneIsMigrated(t *testing.T) {
 	require.NoError(t, Restore(t.Context(), directory, bytes.NewReader(whole), nil))
 	s := openIn(t, directory)
 	requireChained(t, s, 20)
-	require.Equal(t, auditLog(t, openIn(t, schemaOne(t, 20))), auditLog(t, s))
+	require.Equal(t, storetest.AllAudit(t, openIn(t, schemaOne(t, 20))), storetest.AllAudit(t, s))
 }
 
 // TestLargestRecordOfSchemaOneSurvivesItsMigration: it grows, but can still be
@@ -214,5 +214,5 @@ func TestLargestRecordOfSchemaOneSurvivesItsMigration(t *testing.T) {
 	require.Empty(t, brokenLinks(t, s))
 	restored := newDirectory(t)
 	require.NoError(t, Restore(t.Context(), restored, bytes.NewReader(backup(t, s)), nil))
-	require.Equal(t, auditLog(t, s), auditLog(t, openIn(t, restored)))
+	require.Equal(t, storetest.AllAudit(t, s), storetest.AllAudit(t, openIn(t, restored)))
 }

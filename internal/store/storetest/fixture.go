@@ -155,6 +155,15 @@ func auditFrom(t *testing.T, s store.Store, f store.AuditFilter, first store.Pag
 	})
 }
 
+// AllAudit lists all audit records, newest first.
+func AllAudit(t testing.TB, s store.AuditLog) []store.Audit {
+	t.Helper()
+	return pages(t, store.Page{Limit: store.MaxLimit}, func(p store.Page) ([]store.Audit, string, error) {
+		page, err := s.ListAudit(t.Context(), store.AuditFilter{}, p)
+		return page.Records, page.Next, err
+	})
+}
+
 func keyIDs(keys []store.Key) []string {
 	ids := []string{}
 	for _, k := range keys {
@@ -175,7 +184,7 @@ func userIDs(users []store.User) []string {
 // they are numbered n, n-1 … 1 and chained.
 func requireWholeAudit(t *testing.T, s store.Store) int {
 	t.Helper()
-	records := allAudit(t, s, store.AuditFilter{}, store.MaxLimit)
+	records := AllAudit(t, s)
 	for i, r := range records {
 		require.EqualValues(t, len(records)-i, r.Seq, "audit records must be numbered without gaps")
 	}
