@@ -119,9 +119,12 @@ func (w *world) member(ctx context.Context, n int, at time.Time) error {
 	return err
 }
 
+// dismissed reports whether the nth key was revoked.
+func dismissed(n int) bool { return n%17 == 16 }
+
 // dismiss revokes the nth key, where it is one of those that were.
 func (w *world) dismiss(ctx context.Context, n int, at time.Time) error {
-	if n%17 != 16 {
+	if !dismissed(n) {
 		return nil
 	}
 	kept, err := w.store.UpdateKey(ctx, w.keyID(crowdName(n)), func(k *store.Key) (store.Audit, error) {
@@ -139,7 +142,7 @@ func (w *world) remember() {
 		name := crowdName(n)
 		d := newDice(w.Seed, "use of "+name)
 		at := w.Now.Add(-time.Duration(d.Float64() * d.Float64() * float64(29*day))).Truncate(time.Microsecond)
-		if n%17 != 16 && n%500 != 7 { // those were revoked, and these never used
+		if !dismissed(n) && n%500 != 7 { // these were never used
 			w.uses.note(w.keyID(name), w.digestFor("secret 0 of "+name).Ref(), at)
 		}
 	}

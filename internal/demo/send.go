@@ -76,9 +76,11 @@ func (w *world) refuse(k *key, s step, f *flow, endpoint string, reason identity
 	if endpoint != "" {
 		turned.endpoint = endpoint
 	}
-	status := identity.NewRefusal(reason, "").HTTPStatus()
-	w.pour(k, s, &turned, access.Refused, string(reason), status, n)
+	w.pour(k, s, &turned, access.Refused, string(reason), statusOf(reason), n)
 }
+
+// statusOf returns the status that a refusal is answered with.
+func statusOf(reason identity.Reason) int { return identity.NewRefusal(reason, "").HTTPStatus() }
 
 // pour lets n requests of a flow end in one way, spread over some of the places
 // that they come from.

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/otlpgate/otlpgate/internal/access"
@@ -83,9 +82,5 @@ func (w *world) flood(kind *stranger, s step, n int64) {
 }
 
 func (s *stranger) group() access.Group {
-	status := http.StatusUnauthorized
-	if s.reason == identity.TooManyFailures {
-		status = http.StatusTooManyRequests
-	}
-	return access.Group{Endpoint: s.endpoint, Transport: s.transport, Outcome: access.Refused, Reason: string(s.reason), Status: status}
+	return access.Group{Endpoint: s.endpoint, Transport: s.transport, Outcome: access.Refused, Reason: string(s.reason), Status: statusOf(s.reason)}
 }
